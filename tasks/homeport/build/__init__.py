@@ -1,0 +1,1 @@
+"""Build images in topological order: facts -> plan -> apply -> report."""

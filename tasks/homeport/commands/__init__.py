@@ -1,0 +1,14 @@
+"""The invoke tasks, one thin module each, and the namespace that they form.
+
+A repository's ``tasks.py`` needs one line: ``from homeport.commands import namespace as ns``.
+Flows are imported when a task runs, so that ``invoke --list`` stays quick.
+"""
+
+from invoke import Collection
+
+from homeport.commands.build import build
+from homeport.commands.doctor import doctor
+
+namespace = Collection()
+for _task in (build, doctor):
+    namespace.add_task(_task)

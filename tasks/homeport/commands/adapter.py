@@ -1,0 +1,107 @@
+"""Between invoke and the flows: errors become text and exit codes, ``--json`` a document."""
+
+from __future__ import annotations
+
+import functools
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+from invoke import Exit, task
+
+from homeport.errors import EXIT_INTERRUPTED, ISSUES_URL, HomeportError, Interrupted, UsageError
+
+
+def command(help: dict[str, str]) -> Callable[[Callable[..., int]], Any]:  # noqa: A002 - invoke's own word
+    """Make a function an invoke task that returns its exit code and raises HomeportError.
+
+    invoke takes an argument's kind from its default and ignores type hints, so numbers are texts here,
+    checked by ``whole_number``: its own check ends in a traceback.
+    """
+
+    def wrap(function: Callable[..., int]) -> Any:
+        @functools.wraps(function)
+        def adapted(*args: Any, **kwargs: Any) -> None:
+            code = guarded(lambda: function(*args, **kwargs), str(kwargs.get("json", "")))
+            if code:
+                raise Exit(code=code)
+
+        return task(adapted, help=help, auto_shortflags=False)
+
+    return wrap
+
+
+def guarded(work: Callable[[], int], json_path: str = "") -> int:
+    """Run ``work`` and return an exit code; every error is shown, and written to ``--json`` if asked."""
+    try:
+        with _terminable():
+            return work()
+    except HomeportError as error:
+        return _failed(error, json_path)
+    except KeyboardInterrupt:
+        return _failed(Interrupted("Interrupted.", hint="Nothing was left running."), json_path)
+    except BrokenPipeError:
+        # The reader of our output is gone ("homeport build | head"): nothing to tell anybody.
+        return EXIT_INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - the one place where a bug of ours becomes a message
+        _bug(error)
+        return 1
+
+
+def _failed(error: HomeportError, json_path: str) -> int:
+    from homeport.report.console import make_console, show_error
+
+    show_error(error, make_console(sys.stderr))
+    if json_path:
+        from homeport.report.document import write_json
+
+        try:
+            write_json(json_path, {"error": error.as_dict()})
+        except HomeportError as second:
+            show_error(second, make_console(sys.stderr))
+    return error.exit_code
+
+
+def _bug(error: Exception) -> None:
+    traceback.print_exc(file=sys.stderr)
+    print(
+        f"\nerror: this is a bug in homeport ({type(error).__name__}).\n"
+        f" next: please report it with the lines above: {ISSUES_URL}",
+        file=sys.stderr,
+    )
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Make a request to terminate (a CI job that is cancelled) the same as Ctrl-C."""
+
+    def interrupt(*_: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    try:
+        before = signal.signal(signal.SIGTERM, interrupt)
+    except ValueError:
+        # Not the main thread: somebody else's program, and its signals are its own.
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def whole_number(text: str, option: str, default: int) -> int:
+    """The value of a number option; empty is ``default``. Raises UsageError for anything else."""
+    if not text:
+        return default
+    if not (text.isascii() and text.isdigit()):
+        raise UsageError(f"{option} takes a whole number of 0 or more, not {text!r}.")
+    return int(text)
+
+
+def names(text: str) -> tuple[str, ...]:
+    """The values of a list option: separated by commas, blanks around them ignored, empty ones dropped."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())

@@ -1,0 +1,73 @@
+"""``build``: build the images of this repository."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from homeport.commands.adapter import command, names, whole_number
+
+
+@command(
+    help={
+        "parallel": "Build independent targets at the same time.",
+        "jobs": "Most targets in flight (default: by cores and free memory); implies --parallel.",
+        "targets": "Targets or groups, separated by commas (default: the group 'default').",
+        "file": "Bake or Compose files, separated by commas (default: where bake looks).",
+        "push": "Push the images that were asked for.",
+        "registry": "Registry for caches and pushed images, such as ghcr.io/me or 127.0.0.1:5000.",
+        "keep-going": "Build what can still be built after a failure.",
+        "retries": "Tries after a transient failure of network or engine (default: 2).",
+        "builder": "The buildx builder (default: the current one).",
+        "dry-run": "Show the plan and touch nothing.",
+        "json": "Write the plan or result as JSON; '-' is standard output.",
+        "report": "Write an HTML page, a timeline picture and a trace into this folder.",
+    }
+)
+def build(
+    c: Any,
+    parallel: bool = False,
+    jobs: str = "",
+    targets: str = "",
+    file: str = "",
+    push: bool = False,
+    registry: str = "",
+    keep_going: bool = False,
+    retries: str = "",
+    builder: str = "",
+    dry_run: bool = False,
+    json: str = "",
+    report: str = "",
+) -> int:
+    """Build the repository's images in the order of their dependencies."""
+    from homeport.build import flow
+    from homeport.build.plan import BuildOptions
+    from homeport.commands import settings
+    from homeport.model.config import check_registry
+
+    cwd = Path.cwd()
+    config = settings.read(cwd).build
+    if registry:
+        check_registry(registry, "--registry")
+    options = BuildOptions(
+        parallel=parallel or bool(jobs),
+        jobs=whole_number(jobs, "--jobs", config.jobs if parallel else 0),
+        push=push,
+        registry=(registry or config.registry).rstrip("/"),
+        keep_going=keep_going,
+        retries=whole_number(retries, "--retries", config.retries),
+        main_branch=config.main_branch,
+        allow=config.allow,
+    )
+    return flow.run(
+        flow.Request(
+            cwd=cwd,
+            targets=names(targets),
+            files=names(file) or config.files,
+            options=options,
+            builder=builder or config.builder,
+            dry_run=dry_run,
+            json=json,
+            report=report,
+        )
+    )

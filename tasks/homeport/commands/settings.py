@@ -1,0 +1,40 @@
+"""Where a command's defaults come from: homeport.toml, or ``[tool.homeport]`` in pyproject.toml."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from homeport.errors import UsageError
+from homeport.model.config import Config, parse_config
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+
+def read(cwd: Path) -> Config:
+    """The configuration of the repository in ``cwd``; none is needed.
+
+    Raises UsageError for a file that is no TOML or has an unknown key.
+    """
+    own = cwd / "homeport.toml"
+    if own.is_file():
+        return parse_config(_load(own), own.name)
+    project = cwd / "pyproject.toml"
+    if project.is_file():
+        table = _load(project).get("tool", {}).get("homeport", {})
+        return parse_config(table, "pyproject.toml, [tool.homeport]")
+    return Config()
+
+
+def _load(path: Path) -> dict[str, Any]:
+    try:
+        document: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+        return document
+    except (ValueError, OSError) as error:
+        raise UsageError(
+            f"{path.name} can't be read: {error}.", hint="Correct it there; it must be TOML in UTF-8."
+        ) from error

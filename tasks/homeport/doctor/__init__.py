@@ -1,0 +1,1 @@
+"""Check the machine: what is there, what is missing, and the next step for each."""

@@ -1,0 +1,151 @@
+"""Run other programs: always an argv list, always UTF-8, never a shell, always with an end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from homeport.errors import ToolMissing, ToolTimeout
+
+GRACE_SECONDS = 10.0
+"""How long a program may take to stop after it was asked to."""
+
+
+def _own_group() -> dict[str, Any]:
+    if sys.platform == "win32":
+        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+    return {"start_new_session": True}
+
+
+@dataclass(frozen=True)
+class Completed:
+    """A finished program: exit code and what it wrote, as text."""
+
+    argv: tuple[str, ...]
+    code: int
+    stdout: str
+    stderr: str
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    stdin: str = "",
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    timeout: float = 60.0,
+) -> Completed:
+    """Run a program to its end; ``env`` is added to the environment, ``timeout`` is in seconds.
+
+    Raises ToolMissing if there is no such program, ToolTimeout if it doesn't end in time.
+    """
+    child = Child(argv, env=env, cwd=cwd)
+    try:
+        out, err = child.process.communicate(stdin.encode("utf-8"), timeout=timeout)
+    except subprocess.TimeoutExpired:
+        child.stop(grace=1.0)
+        raise ToolTimeout(
+            f"'{' '.join(argv[:3])}' didn't answer within {timeout:g} s.",
+            cause="The Docker engine or a registry is overloaded or unreachable.",
+            hint="Look at it with 'docker info', and try again.",
+        ) from None
+    except BaseException:
+        child.stop(grace=1.0)
+        raise
+    return Completed(tuple(argv), child.process.returncode, _text(out), _text(err))
+
+
+class Child:
+    """A running program in its own process group, so that Ctrl-C reaches it only through ``stop``."""
+
+    def __init__(
+        self, argv: Sequence[str], *, env: Mapping[str, str] | None = None, cwd: Path | None = None
+    ) -> None:
+        try:
+            self.process = subprocess.Popen(
+                list(argv),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env={**os.environ, **(env or {})},
+                cwd=cwd,
+                **_own_group(),
+            )
+        except FileNotFoundError as error:
+            raise missing(argv[0]) from error
+        except PermissionError as error:
+            raise ToolMissing(
+                f"'{argv[0]}' can't be started: {error.strerror}.",
+                hint="Check that the file is an executable and that you may run it.",
+            ) from error
+        self._feeder: threading.Thread | None = None
+
+    def stderr_lines(self, stdin: str) -> Iterator[str]:
+        """Write ``stdin``, then yield standard error line by line as it comes; standard output is dropped."""
+        process = self.process
+        if process.stdin is None or process.stdout is None or process.stderr is None:
+            raise AssertionError("a Child always has its three pipes")
+        feeder = threading.Thread(target=self._feed, args=(stdin.encode("utf-8"),), daemon=True)
+        drainer = threading.Thread(target=process.stdout.read, daemon=True)
+        feeder.start()
+        drainer.start()
+        for line in process.stderr:
+            yield _text(line).rstrip("\r\n")
+        feeder.join()
+        drainer.join()
+        for pipe in (process.stdout, process.stderr):
+            pipe.close()
+
+    def _feed(self, data: bytes) -> None:
+        # A program that ends early closes the pipe; its exit code and its words say why.
+        with contextlib.suppress(BrokenPipeError, OSError):
+            if self.process.stdin is not None:
+                self.process.stdin.write(data)
+                self.process.stdin.close()
+
+    def wait(self) -> int:
+        """Wait for the end; returns the exit code."""
+        return self.process.wait()
+
+    def interrupt(self) -> None:
+        """Ask the program to stop, as Ctrl-C would; returns at once."""
+        with contextlib.suppress(ProcessLookupError, OSError):
+            if sys.platform == "win32":
+                self.process.send_signal(signal.CTRL_BREAK_EVENT)
+            else:
+                os.killpg(self.process.pid, signal.SIGINT)
+
+    def stop(self, grace: float = GRACE_SECONDS) -> None:
+        """Interrupt, wait up to ``grace`` seconds, then kill the whole process group."""
+        if self.process.poll() is None:
+            self.interrupt()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(grace)
+        if self.process.poll() is None:
+            with contextlib.suppress(ProcessLookupError, OSError):
+                if sys.platform == "win32":
+                    self.process.kill()
+                else:
+                    os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+
+def missing(program: str) -> ToolMissing:
+    """The error for a program that isn't there."""
+    return ToolMissing(
+        f"The program '{Path(program).name}' was not found.",
+        cause="The Docker command line is not installed, or not on PATH.",
+        hint="Install Docker (https://docs.docker.com/engine/install/), then run 'homeport doctor'.",
+    )
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", errors="replace")

@@ -1,0 +1,98 @@
+"""homeport.toml (or ``[tool.homeport]`` in pyproject.toml) as frozen data; none is needed.
+
+The documented example in docs/homeport.example.toml is read by a test against this module, so that every
+key is documented and every documented key exists.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from homeport.errors import UsageError, did_you_mean
+from homeport.model.reference import is_registry_prefix
+
+
+@dataclass(frozen=True)
+class BuildConfig:
+    """``[build]``: the defaults of ``homeport build``."""
+
+    files: tuple[str, ...] = ()
+    """Bake or Compose files, as for ``docker buildx bake -f``; none: bake's own look-up."""
+    registry: str = ""
+    """Where caches go and pushed images get their name: ``ghcr.io/me`` or ``127.0.0.1:5000``."""
+    jobs: int = 0
+    """Targets in flight with ``--parallel``; 0 decides by cores and free memory."""
+    retries: int = 2
+    """How often a target is tried again after a transient failure."""
+    main_branch: str = "main"
+    """The branch whose caches every other branch reads too."""
+    builder: str = ""
+    """The buildx builder; none: the current one."""
+    allow: tuple[str, ...] = ()
+    """Entitlements for bake, such as ``fs.read=../shared``."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything configured."""
+
+    build: BuildConfig = field(default_factory=BuildConfig)
+
+
+def parse_config(document: Mapping[str, Any], source: str) -> Config:
+    """The configuration in a TOML document read from ``source``.
+
+    Raises UsageError for an unknown key, naming the nearest known one, and for a value of a wrong type.
+    """
+    return typing.cast("Config", _parse(Config, document, source, ""))
+
+
+def _parse(kind: type[Any], document: Mapping[str, Any], source: str, prefix: str) -> Any:
+    fields = {item.name.replace("_", "-"): item for item in dataclasses.fields(kind)}
+    hints = typing.get_type_hints(kind)
+    values: dict[str, Any] = {}
+    for key, value in document.items():
+        if key not in fields:
+            raise UsageError(
+                f"{source}: there is no setting '{prefix}{key}'.",
+                cause=did_you_mean(key, fields),
+                hint=f"Settings {'of [' + prefix.rstrip('.') + ']' if prefix else 'there'}: "
+                f"{', '.join(sorted(fields))}.",
+            )
+        values[fields[key].name] = _value(hints[fields[key].name], value, source, f"{prefix}{key}")
+    return kind(**values)
+
+
+def _value(hint: Any, value: Any, source: str, key: str) -> Any:
+    if dataclasses.is_dataclass(hint):
+        if isinstance(value, Mapping):
+            return _parse(typing.cast("type[Any]", hint), value, source, f"{key}.")
+        raise UsageError(f"{source}: '{key}' must be a table, [{key}].")
+    if hint is int:
+        if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+            return value
+        raise UsageError(f"{source}: '{key}' must be a whole number of 0 or more, not {value!r}.")
+    if hint is str:
+        if not isinstance(value, str):
+            raise UsageError(f"{source}: '{key}' must be text, not {value!r}.")
+        if key == "build.registry" and value:
+            check_registry(value, f"{source}: '{key}'")
+        return value
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return tuple(value)
+    raise UsageError(f"{source}: '{key}' must be a list of texts, not {value!r}.")
+
+
+def check_registry(value: str, where: str) -> None:
+    """Raise UsageError unless ``value`` is a registry prefix; ``where`` says who gave it."""
+    if not is_registry_prefix(value):
+        raise UsageError(
+            f"{where}: {value!r} is no registry.",
+            cause="A registry is a host, perhaps with a port and a path: no https://, no tag, no capitals "
+            "in the path.",
+            hint="For example ghcr.io/me/stack, docker.io/me or 127.0.0.1:5000.",
+        )

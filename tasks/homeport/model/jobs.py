@@ -1,0 +1,14 @@
+"""How many targets to have in flight when nobody says."""
+
+from __future__ import annotations
+
+MEMORY_PER_JOB = 512 * 1024**2
+"""Bytes of free memory that one more target in flight should find."""
+
+JOBS_PER_CORE = 8
+"""Much of a build waits for the network and the disk: measured in docs/BENCHMARKS.md."""
+
+
+def default_jobs(cpus: int, free_memory: int) -> int:
+    """Targets in flight: several a core, but never more than the free memory (bytes) holds."""
+    return max(1, min(cpus * JOBS_PER_CORE, free_memory // MEMORY_PER_JOB))

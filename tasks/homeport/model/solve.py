@@ -1,0 +1,194 @@
+"""What one build did, step by step, folded from BuildKit's progress stream (``--progress=rawjson``).
+
+The stream is one JSON object a line with ``vertexes``, ``statuses``, ``logs`` and ``warnings``: BuildKit's
+``client.SolveStatus`` (https://github.com/moby/buildkit/blob/master/client/graph.go).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import pairwise
+from typing import Any
+
+LOG_LINES = 60
+"""How many of a step's last log lines are kept in memory."""
+
+_STEP = re.compile(r"^\[(?:(?P<where>.*?)\s+)?(?P<number>\d+)/(?P<total>\d+)\]\s+(?P<command>.*)$", re.DOTALL)
+_CONTEXT = re.compile(r"load build context$|load from client$")
+# buildx prints the failing Dockerfile line after the stream, as "path:12" over a ruled excerpt.
+_SOURCE = re.compile(r"^(?P<file>\S.*?):(?P<line>\d+)\s*$")
+_RULE = re.compile(r"^-{10,}\s*$")
+
+
+@dataclass
+class Step:
+    """One vertex of the build graph. Times are seconds since the epoch; None means not yet."""
+
+    name: str
+    started: float | None = None
+    completed: float | None = None
+    cached: bool = False
+    error: str = ""
+    log: deque[str] = field(default_factory=lambda: deque(maxlen=LOG_LINES))
+    _partial: str = ""
+
+    @property
+    def is_instruction(self) -> bool:
+        """Whether this is a Dockerfile instruction, and not BuildKit's own housekeeping."""
+        return _STEP.match(self.name) is not None
+
+    @property
+    def stage(self) -> str:
+        """The stage's name where BuildKit gives one (``[builder 2/5] RUN ...``)."""
+        match = _STEP.match(self.name)
+        return (match["where"] or "").split(" ")[-1] if match else ""
+
+    def feed_log(self, data: bytes) -> list[str]:
+        """Take in raw log bytes, return the lines they complete. Bytes that aren't UTF-8 are replaced."""
+        text = self._partial + data.decode("utf-8", errors="replace")
+        *lines, self._partial = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+        self.log.extend(lines)
+        return lines
+
+    def last_lines(self) -> list[str]:
+        """The kept log lines with the unfinished one, blank ones at the end left out."""
+        lines = [*self.log, self._partial] if self._partial else list(self.log)
+        while lines and not lines[-1].strip():
+            lines.pop()
+        return lines
+
+
+@dataclass
+class Solve:
+    """The state of one build. ``feed`` it the stream's objects; ``finish`` it with the text after them."""
+
+    steps: dict[str, Step] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    transfers: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def feed(self, message: Mapping[str, Any]) -> list[tuple[Step, str]]:
+        """Fold one object of the stream in; returns the log lines that it completed, with their step."""
+        for vertex in message.get("vertexes") or ():
+            self._feed_vertex(vertex)
+        for status in message.get("statuses") or ():
+            step = self.steps.get(status.get("vertex", ""))
+            if step is not None and _CONTEXT.search(step.name):
+                key = (status["vertex"], str(status.get("id", "")))
+                self.transfers[key] = max(self.transfers.get(key, 0), int(status.get("current") or 0))
+        for warning in message.get("warnings") or ():
+            self.warnings.append(_decoded(warning.get("short", "")))
+        lines: list[tuple[Step, str]] = []
+        for log in message.get("logs") or ():
+            step = self.steps.get(log.get("vertex", ""))
+            if step is not None:
+                lines.extend((step, line) for line in step.feed_log(_raw(log.get("data", ""))))
+        return lines
+
+    def _feed_vertex(self, vertex: Mapping[str, Any]) -> None:
+        digest = str(vertex.get("digest", ""))
+        step = self.steps.setdefault(digest, Step(str(vertex.get("name", ""))))
+        started, completed = _seconds(vertex.get("started")), _seconds(vertex.get("completed"))
+        if started is not None:
+            # A vertex may run in several intervals (a context is looked at, then sent): keep the outer ones.
+            step.started = started if step.started is None else min(step.started, started)
+            step.completed = completed
+        step.cached = step.cached or bool(vertex.get("cached"))
+        step.error = str(vertex.get("error") or step.error)
+
+    @property
+    def context_bytes(self) -> int:
+        """Bytes of build context that were really sent, as BuildKit counted them."""
+        return sum(self.transfers.values())
+
+    @property
+    def cached(self) -> int:
+        """Instructions answered by a cache."""
+        return sum(step.cached for step in self._instructions())
+
+    @property
+    def executed(self) -> int:
+        """Instructions that ran to their end."""
+        return sum(step.completed is not None and not step.cached for step in self._instructions())
+
+    @property
+    def current(self) -> str:
+        """The name of the step that started last and still runs; empty between steps."""
+        running = [
+            step for step in self.steps.values() if step.started is not None and step.completed is None
+        ]
+        return max(running, key=lambda step: step.started or 0.0).name if running else ""
+
+    @property
+    def failed(self) -> Step | None:
+        """The step whose error ended the build; steps that were only cancelled with it don't count."""
+        broken = [step for step in self.steps.values() if step.error]
+        own = [step for step in broken if "context canceled" not in step.error]
+        return next(iter(own or broken), None)
+
+    def _instructions(self) -> list[Step]:
+        return [step for step in self.steps.values() if step.is_instruction]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a target's build failed, as far as BuildKit tells."""
+
+    message: str
+    stage: str = ""
+    step: str = ""
+    dockerfile: str = ""
+    line: int = 0
+    log: tuple[str, ...] = ()
+
+
+def failure_of(solve: Solve, tail: str, *, lines: int = 20) -> Failure:
+    """Gather a failure from the stream and from ``tail``, the plain text buildx prints after it.
+
+    ``lines`` limits the log that is kept. The step's number keeps its total: ``[builder 2/5] RUN make``.
+    """
+    dockerfile, line = source_position(tail)
+    errors = [text for text in tail.splitlines() if text.startswith("ERROR:")]
+    step = solve.failed
+    message = errors[-1].removeprefix("ERROR:").strip() if errors else (step.error if step else "")
+    message = message or (tail.strip().splitlines() or ["the build ended without a message"])[-1]
+    if step is None:
+        return Failure(message, dockerfile=dockerfile, line=line)
+    log = tuple(step.last_lines()[-lines:])
+    return Failure(message, step.stage, step.name, dockerfile, line, log)
+
+
+def source_position(tail: str) -> tuple[str, int]:
+    """The Dockerfile and line that buildx shows over its excerpt; ``("", 0)`` where it shows none."""
+    texts = tail.splitlines()
+    for text, following in pairwise(texts):
+        match = _SOURCE.match(text)
+        if match and _RULE.match(following):
+            return match["file"], int(match["line"])
+    return "", 0
+
+
+def _seconds(stamp: Any) -> float | None:
+    """Seconds since the epoch of an RFC 3339 time with nanoseconds; None for none or Go's zero time."""
+    if not isinstance(stamp, str) or stamp.startswith("0001-"):
+        return None
+    whole, _, rest = stamp.removesuffix("Z").partition(".")
+    fraction = rest[:9] if rest.isdigit() else ""
+    base = datetime.fromisoformat(f"{whole}+00:00").timestamp()
+    return base + (float(f"0.{fraction}") if fraction else 0.0)
+
+
+def _raw(data: Any) -> bytes:
+    try:
+        return base64.b64decode(data)
+    except (binascii.Error, ValueError, TypeError):
+        return str(data).encode()
+
+
+def _decoded(data: Any) -> str:
+    return _raw(data).decode("utf-8", errors="replace").strip()

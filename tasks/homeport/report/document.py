@@ -1,0 +1,71 @@
+"""The JSON documents that ``--json`` writes; ``schema`` names the format and its version."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from homeport.errors import UsageError
+from homeport.model.result import BuildResult
+
+BUILD_SCHEMA = "homeport.build/1"
+
+
+def build_document(result: BuildResult) -> dict[str, Any]:
+    """A build as JSON. Times are seconds; ``started`` counts from ``started_at`` (epoch seconds)."""
+    path, length = result.critical_path()
+    return {
+        "schema": BUILD_SCHEMA,
+        "ok": result.ok,
+        "interrupted": result.interrupted,
+        "project": result.project,
+        "started_at": round(result.started_at, 3),
+        "seconds": round(result.seconds, 3),
+        "sequential_seconds": dict(
+            zip(
+                ("at_least", "at_most"), (round(value, 3) for value in result.sequential_range()), strict=True
+            )
+        ),
+        "jobs": result.jobs,
+        "batches": [list(batch) for batch in result.batches],
+        "critical_path": {"targets": list(path), "seconds": round(length, 3)},
+        "warnings": list(result.warnings),
+        "facts": dict(result.facts),
+        "targets": [_rounded({**asdict(target), "status": target.status.value}) for target in result.targets],
+    }
+
+
+def write_json(path: str, document: dict[str, Any]) -> None:
+    """Write a document to ``path``; ``-`` is standard output. Raises UsageError if it can't be written."""
+    text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    if path == "-":
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    else:
+        write_text(Path(path), text)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file, its folders made. Raises UsageError with the system's reason if that is impossible."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Lone surrogates (undecodable names) must not cost the whole report.
+        path.write_bytes(text.encode("utf-8", errors="replace"))
+    except OSError as error:
+        raise UsageError(
+            f"The file {str(path)!r} can't be written: {error.strerror}.",
+            hint="Choose another --json or --report.",
+        ) from error
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, 3)
+    if isinstance(value, dict):
+        return {key: _rounded(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(item) for item in value]
+    return value

@@ -1,0 +1,37 @@
+"""Numbers as people read them."""
+
+from __future__ import annotations
+
+
+def seconds(value: float) -> str:
+    """``0.4 s``, ``12.3 s``, ``3 min 05 s``."""
+    if value < 60:
+        return f"{value:.1f} s"
+    minutes, rest = divmod(round(value), 60)
+    return f"{minutes} min {rest:02d} s"
+
+
+def size(count: int) -> str:
+    """Bytes in decimal units, as Docker shows them: ``0 B``, ``12.3 kB``, ``4.0 MB``."""
+    value = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1000 or unit == "GB":
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1000
+    raise AssertionError("unreachable")
+
+
+def plural(count: int, word: str) -> str:
+    """``1 target``, ``2 targets``; for words that take an s."""
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+
+
+def one_line(text: str, most: int) -> str:
+    """``text`` on one line of at most ``most`` characters, the end cut off."""
+    flat = " ".join(text.split())
+    return flat if len(flat) <= most else f"{flat[: most - 1]}…"
+
+
+def short_digest(digest: str) -> str:
+    """The first twelve digits, as ``docker images`` shows them."""
+    return digest.removeprefix("sha256:")[:12]
