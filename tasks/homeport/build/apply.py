@@ -11,7 +11,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any, Protocol
@@ -237,6 +237,8 @@ class Run:
             self._finish(self._result(running, Status.CANCELLED, note=self._stopping))
             return True
         failure = failure_of(running.solve, outcome.tail)
+        if failure.line and target.dockerfile:
+            failure = replace(failure, dockerfile=target.dockerfile)
         why = transient_class(failure.message)
         if why and running.attempts <= self.plan.retries:
             wait = backoff(running.attempts)

@@ -88,10 +88,8 @@ def _definition(
         alone = [name for name in buildx.BAKE_FILES if (cwd / name).is_file()]
         if files or not alone or not any((cwd / name).is_file() for name in buildx.COMPOSE_FILES):
             raise
-        try:
-            definition, warnings = buildx.definition(command, alone, names, cwd)
-        except (DefinitionError, UsageError):
-            raise error from None
+        # Where the bake files are at fault, too, it is their error that counts.
+        definition, warnings = buildx.definition(command, alone, names, cwd)
         left_out = (
             f"The Compose file was left out, because bake can't load it ({error.cause or error.what}); "
             f"built from {', '.join(alone)} alone. Say which files count with [build] files."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import posixpath
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -45,6 +46,8 @@ class PlannedTarget:
     pushes: tuple[str, ...] = ()
     cache_from: tuple[str, ...] = ()
     cache_to: tuple[str, ...] = ()
+    dockerfile: str = ""
+    """Where the Dockerfile lies, for error messages: buildx shows only its last part."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,7 @@ def make(facts: BuildFacts, options: BuildOptions) -> BuildPlan:
                 pushes,
                 cache_from,
                 cache_to,
+                _dockerfile(facts.definition.targets[name]),
             )
         )
     return BuildPlan(
@@ -173,6 +177,12 @@ def _names_in_engine(facts: BuildFacts, needed: set[str]) -> dict[str, str]:
         if own and not _explicit_outputs(target):
             found[target.name] = own[0]
     return found
+
+
+def _dockerfile(target: Target) -> str:
+    if target.inline_dockerfile is not None:
+        return ""
+    return posixpath.normpath(posixpath.join(target.context.replace("\\", "/"), target.dockerfile))
 
 
 def _explicit_outputs(target: Target) -> list[dict[str, str]]:

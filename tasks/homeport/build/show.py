@@ -28,7 +28,7 @@ def show_plan(plan: BuildPlan, console: Console) -> None:
         )
     console.print(table)
     console.print(
-        f"\n{plural(len(plan.targets), 'target')} in {len(plan.batches)} batches, at most "
+        f"\n{plural(len(plan.targets), 'target')} in {plural(len(plan.batches), 'batch')}, at most "
         f"{plan.jobs} at the same time, by builder {plan.builder}. Nothing was touched.",
         soft_wrap=True,
         markup=False,

@@ -62,7 +62,7 @@ def build(
     return flow.run(
         flow.Request(
             cwd=cwd,
-            targets=names(targets),
+            targets=names(targets) or config.targets,
             files=names(file) or config.files,
             options=options,
             builder=builder or config.builder,

@@ -102,13 +102,21 @@ def definition(
     bake's own look-up). Returns the definition and warnings. Raises DefinitionError and UsageError.
     """
     known, groups = _list(buildx, files, cwd)
+    chosen: tuple[str, ...] = ()
     if known is not None:
         select(names, known, groups)
+        if not names and "default" not in (*known, *groups):
+            # What stands in a group is meant to be built; what stands in none may only be inherited from.
+            names = groups or known
+            chosen = (
+                f"The bake file has no group 'default': building {'its groups' if groups else 'all targets'} "
+                f"{', '.join(names)}. Choose with --targets or [build] targets.",
+            )
     asked = _print(buildx, files, names, cwd)
     if asked.code != 0:
         raise _definition_error(buildx, files, names, cwd, asked, known)
     found = parse_definition(asked.stdout)
-    warnings = _warnings(asked.stderr)
+    warnings = (*chosen, *_warnings(asked.stderr))
     if known is None and names:
         warnings = (
             *warnings,

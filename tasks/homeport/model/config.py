@@ -22,6 +22,8 @@ class BuildConfig:
 
     files: tuple[str, ...] = ()
     """Bake or Compose files, as for ``docker buildx bake -f``; none: bake's own look-up."""
+    targets: tuple[str, ...] = ()
+    """Targets or groups to build when the command line names none; none: the group ``default``."""
     registry: str = ""
     """Where caches go and pushed images get their name: ``ghcr.io/me`` or ``127.0.0.1:5000``."""
     jobs: int = 0

@@ -22,8 +22,9 @@ def size(count: int) -> str:
 
 
 def plural(count: int, word: str) -> str:
-    """``1 target``, ``2 targets``; for words that take an s."""
-    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+    """``1 target``, ``2 targets``, ``3 batches``."""
+    ending = "es" if word.endswith(("s", "ch", "x")) else "s"
+    return f"{count} {word}" if count == 1 else f"{count} {word}{ending}"
 
 
 def one_line(text: str, most: int) -> str:

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from homeport.errors import UsageError
+from homeport.model.config import Config, parse_config
+
+
+def test_nothing_is_needed() -> None:
+    assert parse_config({}, "x") == Config()
+    assert Config().build.main_branch == "main"
+
+
+def test_values() -> None:
+    config = parse_config({"build": {"jobs": 3, "main-branch": "master", "files": ["a.hcl"]}}, "x")
+    assert (config.build.jobs, config.build.main_branch, config.build.files) == (3, "master", ("a.hcl",))
+
+
+@pytest.mark.parametrize(
+    ("document", "said", "cause"),
+    [
+        ({"biuld": {}}, "no setting 'biuld'", "'build'"),
+        ({"build": {"job": 1}}, "no setting 'build.job'", "'jobs'"),
+        ({"build": 1}, "must be a table", ""),
+        ({"build": {"jobs": "3"}}, "whole number", ""),
+        ({"build": {"jobs": True}}, "whole number", ""),
+        ({"build": {"jobs": -1}}, "whole number", ""),
+        ({"build": {"files": "a"}}, "list of texts", ""),
+        ({"build": {"builder": 1}}, "must be text", ""),
+        ({"build": {"registry": "https://x"}}, "no registry", "no https"),
+    ],
+)
+def test_what_is_wrong_is_named(document: dict[str, Any], said: str, cause: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_config(document, "homeport.toml")
+    assert caught.value.what.startswith("homeport.toml")
+    assert said in caught.value.what
+    assert cause in caught.value.cause

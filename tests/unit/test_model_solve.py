@@ -1,0 +1,111 @@
+"""BuildKit's progress stream, with objects as a real buildx 0.29 wrote them."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import pytest
+
+from homeport.model.solve import Solve, failure_of, source_position
+
+TAIL = """Dockerfile:3
+--------------------
+   1 |     FROM base
+   3 | >>> RUN make
+--------------------
+ERROR: failed to solve: process "/bin/sh -c make" did not complete successfully: exit code: 2
+"""
+
+
+def vertex(digest: str, name: str, **more: Any) -> dict[str, Any]:
+    return {"vertexes": [{"digest": digest, "name": name, **more}]}
+
+
+def log(digest: str, data: bytes) -> dict[str, Any]:
+    return {"logs": [{"vertex": digest, "stream": 1, "data": base64.b64encode(data).decode()}]}
+
+
+START, END = "2026-01-01T00:00:01.5Z", "2026-01-01T00:00:03.25Z"
+
+
+def test_steps_are_counted_by_how_they_were_answered() -> None:
+    solve = Solve()
+    solve.feed(vertex("i", "[internal] load build definition from Dockerfile", started=START, completed=END))
+    solve.feed(vertex("a", "[1/3] FROM x", started=START, completed=END, cached=True))
+    solve.feed(vertex("b", "[builder 2/3] RUN y", started=START))
+    assert (solve.cached, solve.executed, solve.current) == (1, 0, "[builder 2/3] RUN y")
+    solve.feed(vertex("b", "[builder 2/3] RUN y", started=START, completed=END))
+    assert (solve.cached, solve.executed, solve.current) == (1, 1, "")
+    step = solve.steps["b"]
+    assert step.stage == "builder"
+    assert step.completed is not None
+    assert step.started is not None
+    assert step.completed - step.started == pytest.approx(1.75)
+
+
+@pytest.mark.parametrize(
+    ("name", "stage"),
+    [
+        ("[2/3] RUN y", ""),
+        ("[api builder 2/3] RUN y", "builder"),
+        ("[linux/amd64 build 1/2] FROM z", "build"),
+    ],
+)
+def test_stage_names(name: str, stage: str) -> None:
+    solve = Solve()
+    solve.feed(vertex("a", name, started=START))
+    assert solve.steps["a"].stage == stage
+    assert solve.steps["a"].is_instruction
+
+
+def test_context_bytes_are_what_was_sent_once() -> None:
+    solve = Solve()
+    solve.feed(vertex("c", "[internal] load build context"))
+    for current in (10, 500, 500):
+        solve.feed({"statuses": [{"id": "transferring context:", "vertex": "c", "current": current}]})
+    solve.feed(vertex("d", "[internal] load build definition from Dockerfile"))
+    solve.feed({"statuses": [{"id": "transferring dockerfile:", "vertex": "d", "current": 99}]})
+    assert solve.context_bytes == 500
+
+
+def test_log_lines_are_joined_over_chunks_and_never_fail_on_bytes() -> None:
+    solve = Solve()
+    solve.feed(vertex("a", "[1/1] RUN x", started=START))
+    assert [line for _, line in solve.feed(log("a", b"one\r\ntw"))] == ["one"]
+    assert [line for _, line in solve.feed(log("a", b"o\n\xff\xfe!\nrest"))] == ["two", "\ufffd\ufffd!"]
+    assert solve.steps["a"].last_lines() == ["one", "two", "\ufffd\ufffd!", "rest"]
+
+
+def test_failure_names_stage_line_and_log() -> None:
+    solve = Solve()
+    solve.feed(vertex("o", "[other 1/1] RUN z", started=START, error="context canceled"))
+    solve.feed(vertex("a", "[builder 2/2] RUN make", started=START, completed=END, error="exit code: 2"))
+    solve.feed(log("a", b"cc: no\n\n"))
+    failure = failure_of(solve, TAIL)
+    assert (failure.stage, failure.dockerfile, failure.line) == ("builder", "Dockerfile", 3)
+    assert failure.log == ("cc: no",)
+    assert failure.message.startswith("failed to solve: process")
+
+
+def test_failure_without_a_step_or_a_word() -> None:
+    assert failure_of(Solve(), "").message == "the build ended without a message"
+    assert failure_of(Solve(), "ERROR: unable to prepare context\n").message == "unable to prepare context"
+
+
+def test_no_position_without_an_excerpt() -> None:
+    assert source_position("something:3\nmore") == ("", 0)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {},
+        {"vertexes": None},
+        {"logs": [{"vertex": "?", "data": "!"}]},
+        {"statuses": [{"vertex": "?"}]},
+        {"warnings": [{}]},
+    ],
+)
+def test_odd_messages_do_no_harm(message: dict[str, Any]) -> None:
+    Solve().feed(message)
