@@ -32,10 +32,11 @@ START, END = "2026-01-01T00:00:01.5Z", "2026-01-01T00:00:03.25Z"
 def test_steps_are_counted_by_how_they_were_answered() -> None:
     solve = Solve()
     solve.feed(vertex("i", "[internal] load build definition from Dockerfile", started=START, completed=END))
-    solve.feed(vertex("a", "[1/3] FROM x", started=START, completed=END, cached=True))
-    solve.feed(vertex("b", "[builder 2/3] RUN y", started=START))
-    assert (solve.cached, solve.executed, solve.current) == (1, 0, "[builder 2/3] RUN y")
-    solve.feed(vertex("b", "[builder 2/3] RUN y", started=START, completed=END))
+    solve.feed(vertex("f", "[1/3] FROM x", started=START, completed=END))
+    solve.feed(vertex("a", "[2/3] COPY . .", started=START, completed=END, cached=True))
+    solve.feed(vertex("b", "[builder 3/3] RUN y", started=START))
+    assert (solve.cached, solve.executed, solve.current) == (1, 0, "[builder 3/3] RUN y")
+    solve.feed(vertex("b", "[builder 3/3] RUN y", started=START, completed=END))
     assert (solve.cached, solve.executed, solve.current) == (1, 1, "")
     step = solve.steps["b"]
     assert step.stage == "builder"
@@ -57,6 +58,16 @@ def test_stage_names(name: str, stage: str) -> None:
     solve.feed(vertex("a", name, started=START))
     assert solve.steps["a"].stage == stage
     assert solve.steps["a"].is_instruction
+
+
+def test_steps_of_linked_targets_do_not_count() -> None:
+    solve = Solve("api")
+    solve.feed(vertex("a", "[api 2/2] RUN x", started=START, completed=END))
+    for name in ("[api 2/2] RUN z", "[base 2/2] RUN z", "[api 2/2] RUN z"):
+        solve.feed(vertex("b", name, started=START, completed=END, cached=True))
+    solve.feed(vertex("c", "[base internal] load build context"))
+    solve.feed({"statuses": [{"id": "transferring context:", "vertex": "c", "current": 10}]})
+    assert (solve.cached, solve.executed, solve.context_bytes) == (0, 1, 0)
 
 
 def test_context_bytes_are_what_was_sent_once() -> None:

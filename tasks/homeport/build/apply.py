@@ -176,7 +176,7 @@ class Run:
         name = running.target.name
         metadata = folder / f"{self._rank[name]}-{running.attempts}.json"
         running.again_at = 0.0
-        running.solve = Solve()
+        running.solve = Solve(running.target.name if len(running.target.document["target"]) > 1 else "")
         # Started here and not in the thread: a child that exists can be stopped.
         child = self._start(running.target, self.plan, self.cwd, metadata)
         running.child = child
@@ -293,7 +293,7 @@ class Run:
                 step.is_instruction,
             )
             for step in solve.steps.values()
-            if step.started is not None
+            if step.started is not None and step.own
         )
         return TargetResult(
             target.name,

@@ -35,13 +35,16 @@ class Step:
     completed: float | None = None
     cached: bool = False
     error: str = ""
+    own: bool = True
+    """False for a step of another target, which this one's definition only brings along."""
     log: deque[str] = field(default_factory=lambda: deque(maxlen=LOG_LINES))
     _partial: str = ""
 
     @property
     def is_instruction(self) -> bool:
-        """Whether this is a Dockerfile instruction, and not BuildKit's own housekeeping."""
-        return _STEP.match(self.name) is not None
+        """Whether this is an instruction that a cache can answer: FROM, which only names, is not counted."""
+        match = _STEP.match(self.name)
+        return match is not None and not match["command"].startswith("FROM ")
 
     @property
     def stage(self) -> str:
@@ -66,8 +69,13 @@ class Step:
 
 @dataclass
 class Solve:
-    """The state of one build. ``feed`` it the stream's objects; ``finish`` it with the text after them."""
+    """The state of one build; ``feed`` it the stream's objects.
 
+    ``prefix`` is the target's name where its definition brings linked targets along: buildx then puts a
+    target's name before each of its steps (``[api builder 2/5] RUN make``). Only its own steps count.
+    """
+
+    prefix: str = ""
     steps: dict[str, Step] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     transfers: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -91,8 +99,10 @@ class Solve:
         return lines
 
     def _feed_vertex(self, vertex: Mapping[str, Any]) -> None:
-        digest = str(vertex.get("digest", ""))
-        step = self.steps.setdefault(digest, Step(str(vertex.get("name", ""))))
+        name, own = self._own_name(str(vertex.get("name", "")))
+        step = self.steps.setdefault(str(vertex.get("digest", "")), Step(name))
+        # A linked target's steps come a second time under this one's name: seen under another's once, foreign.
+        step.own = step.own and own
         started, completed = _seconds(vertex.get("started")), _seconds(vertex.get("completed"))
         if started is not None:
             # A vertex may run in several intervals (a context is looked at, then sent): keep the outer ones.
@@ -101,10 +111,16 @@ class Solve:
         step.cached = step.cached or bool(vertex.get("cached"))
         step.error = str(vertex.get("error") or step.error)
 
+    def _own_name(self, name: str) -> tuple[str, bool]:
+        mark = f"[{self.prefix} "
+        if self.prefix and name.startswith(mark):
+            return f"[{name.removeprefix(mark)}", True
+        return name, not self.prefix
+
     @property
     def context_bytes(self) -> int:
         """Bytes of build context that were really sent, as BuildKit counted them."""
-        return sum(self.transfers.values())
+        return sum(count for (digest, _), count in self.transfers.items() if self.steps[digest].own)
 
     @property
     def cached(self) -> int:
@@ -132,7 +148,7 @@ class Solve:
         return next(iter(own or broken), None)
 
     def _instructions(self) -> list[Step]:
-        return [step for step in self.steps.values() if step.is_instruction]
+        return [step for step in self.steps.values() if step.own and step.is_instruction]
 
 
 @dataclass(frozen=True)

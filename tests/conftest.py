@@ -1,0 +1,47 @@
+"""What all tests share: paths, an environment that is the same everywhere, and the markers.
+
+Fixtures that need an engine are in tests/support/engine_fixtures.py, so that tests/engine and tests/e2e
+both have them.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).resolve().parent
+ROOT = TESTS.parent
+# ci/ holds programs, not a package: they, and the tests of them, import one another by their bare names.
+sys.path[:0] = [str(ROOT / "ci"), str(TESTS / "support")]
+
+import isolation  # noqa: E402  (found through the line above)
+
+pytest_plugins = ["engine_fixtures"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def isolated_environment() -> Iterator[None]:
+    """No setting of the person or the CI machine decides a result: see tests/support/isolation.py."""
+    with (
+        tempfile.TemporaryDirectory(prefix="homeport-test-settings-") as folder,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        changes = isolation.changes(os.environ, Path.home())
+        for name in changes.remove:
+            patch.delenv(name)
+        for name, value in {**changes.set, **isolation.write_settings(Path(folder), changes)}.items():
+            patch.setenv(name, value)
+        yield
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test's folder is its marker: nobody has to remember it."""
+    for item in items:
+        folder = item.path.relative_to(TESTS).parts[0] if item.path.is_relative_to(TESTS) else ""
+        if folder in ("engine", "e2e"):
+            item.add_marker(folder)
