@@ -1,0 +1,1 @@
+"""What the services of the HomeIQ example share: settings, logging, database, service shell, workers."""
