@@ -50,7 +50,7 @@ def test_steps_are_counted_by_how_they_were_answered() -> None:
     [
         ("[2/3] RUN y", ""),
         ("[api builder 2/3] RUN y", "builder"),
-        ("[linux/amd64 build 1/2] FROM z", "build"),
+        ("[linux/amd64 build 1/2] COPY z z", "build"),
     ],
 )
 def test_stage_names(name: str, stage: str) -> None:

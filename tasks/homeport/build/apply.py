@@ -185,6 +185,7 @@ class Run:
             try:
                 outcome = buildx.build(
                     child,
+                    name,
                     running.target.document,
                     metadata,
                     lambda message: self._events.put(_Message(name, message)),

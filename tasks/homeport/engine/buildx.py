@@ -161,9 +161,13 @@ class Outcome:
 
 
 def build(
-    child: process.Child, document: Mapping[str, Any], metadata: Path, on_message: Callable[[Any], None]
+    child: process.Child,
+    target: str,
+    document: Mapping[str, Any],
+    metadata: Path,
+    on_message: Callable[[dict[str, Any]], None],
 ) -> Outcome:
-    """Feed a started build its definition and pass on its progress; returns when it has ended."""
+    """Feed a started build of ``target`` its definition and pass on its progress; returns at its end."""
     tail: list[str] = []
     for line in child.stderr_lines(json.dumps(document)):
         message = _json_object(line)
@@ -172,20 +176,17 @@ def build(
         else:
             on_message(message)
     code = child.wait()
-    digest, record = read_metadata(metadata) if code == 0 else ("", "")
+    digest, record = read_metadata(metadata, target) if code == 0 else ("", "")
     return Outcome(code, digest, record, "\n".join(tail))
 
 
-def read_metadata(path: Path) -> tuple[str, str]:
-    """Image digest and build record reference in a metadata file; empty where it doesn't say."""
+def read_metadata(path: Path, target: str) -> tuple[str, str]:
+    """Image digest and build record reference of one target; empty where the metadata file doesn't say."""
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        entry = json.loads(path.read_text(encoding="utf-8"))[target]
+        return str(entry.get("containerimage.digest", "")), str(entry.get("buildx.build.ref", ""))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return "", ""
-    for entry in document.values():
-        if isinstance(entry, dict) and ("containerimage.digest" in entry or "buildx.build.ref" in entry):
-            return str(entry.get("containerimage.digest", "")), str(entry.get("buildx.build.ref", ""))
-    return "", ""
 
 
 def _json_object(line: str) -> dict[str, Any] | None:
