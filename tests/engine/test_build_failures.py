@@ -170,7 +170,11 @@ def test_github_actions_gets_groups_annotations_and_a_summary(
     sandbox: Sandbox, run_homeport: RunHomeport, tiny_image: str, tmp_path: Path
 ) -> None:
     folder = sandbox(
-        {"docker-bake.hcl": BAKE, "Dockerfile": f"FROM {tiny_image}\nRUN echo '::error::not-mine' && false\n"}
+        {
+            "docker-bake.hcl": BAKE,
+            "Dockerfile": f"FROM {tiny_image}\n"
+            "RUN echo '::error::not-mine'; echo '##[error]nor-this'; false\n",
+        }
     )
     summary = tmp_path / "summary.md"
     done = run_homeport(
@@ -181,6 +185,7 @@ def test_github_actions_gets_groups_annotations_and_a_summary(
     assert any(line.startswith("::group::") for line in lines)
     assert any(line.startswith("::error file=Dockerfile,line=2") for line in lines)
     assert not any(line.lstrip().startswith("::error::not-mine") for line in lines)
+    assert "##[error]" not in done.stdout
     assert "default" in summary.read_text(encoding="utf-8")
 
 

@@ -22,6 +22,9 @@ from homeport.report import github, page, timeline, trace
 from homeport.report.console import Progress, make_console, show_result, show_warnings
 from homeport.report.document import build_document, write_json, write_text
 
+MOST_ANNOTATIONS = 10
+"""GitHub shows no more errors of a step; the summary and the console have them all."""
+
 
 @dataclass(frozen=True)
 class Request:
@@ -80,9 +83,11 @@ def _facts_shown(facts: BuildFacts, request: Request) -> dict[str, str]:
 
 
 def _report(result: BuildResult, request: Request, console: Console) -> None:
-    show_result(result, console)
-    if github.is_active(os.environ):
-        for target in result.having(Status.FAILED):
+    in_actions = github.is_active(os.environ)
+    # What a build printed must not be taken for a command to the runner.
+    show_result(result, console, clean=github.safe_log_line if in_actions else None)
+    if in_actions:
+        for target in result.having(Status.FAILED)[:MOST_ANNOTATIONS]:
             print(github.annotation(target), file=console.file)
         if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
             with Path(summary).open("a", encoding="utf-8", errors="replace") as file:

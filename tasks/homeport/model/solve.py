@@ -101,7 +101,7 @@ class Solve:
     def _feed_vertex(self, vertex: Mapping[str, Any]) -> None:
         name, own = self._own_name(str(vertex.get("name", "")))
         step = self.steps.setdefault(str(vertex.get("digest", "")), Step(name))
-        # A linked target's steps come under its own name and under this one's: seen once as another's, foreign.
+        # A linked target's steps come under its name and under this one's: seen once as another's, foreign.
         step.own = step.own and own
         started, completed = _seconds(vertex.get("started")), _seconds(vertex.get("completed"))
         if started is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TextIO
 
 from rich.console import Console, Group, RenderableType
@@ -168,8 +168,8 @@ def result_table(result: BuildResult) -> Table:
     return table
 
 
-def show_result(result: BuildResult, console: Console) -> None:
-    """The table, then the totals, then each failure once."""
+def show_result(result: BuildResult, console: Console, *, clean: Callable[[str], str] | None = None) -> None:
+    """The table, then the totals, then each failure once; ``clean`` is applied to each line of a failure."""
     console.print()
     console.print(result_table(result))
     console.print()
@@ -177,7 +177,10 @@ def show_result(result: BuildResult, console: Console) -> None:
         console.print(Text(line), soft_wrap=True)
     for target in result.having(Status.FAILED):
         console.print()
-        console.print(failure_text(target), soft_wrap=True)
+        text = failure_text(target)
+        if clean is not None:
+            text = Text("\n".join(clean(line) for line in text.plain.split("\n")))
+        console.print(text, soft_wrap=True)
 
 
 def totals(result: BuildResult) -> list[str]:

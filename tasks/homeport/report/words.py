@@ -5,7 +5,7 @@ from __future__ import annotations
 
 def seconds(value: float) -> str:
     """``0.4 s``, ``12.3 s``, ``3 min 05 s``."""
-    if value < 60:
+    if value < 59.95:  # what rounds to 60 is a minute
         return f"{value:.1f} s"
     minutes, rest = divmod(round(value), 60)
     return f"{minutes} min {rest:02d} s"
