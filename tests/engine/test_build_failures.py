@@ -185,7 +185,8 @@ def test_github_actions_gets_groups_annotations_and_a_summary(
     assert any(line.startswith("::group::") for line in lines)
     assert any(line.startswith("::error file=Dockerfile,line=2") for line in lines)
     assert not any(line.lstrip().startswith("::error::not-mine") for line in lines)
-    assert "##[error]" not in done.stdout
+    # In an annotation's own text it does no harm: the runner has parsed the line by then.
+    assert not any("##[" in line for line in lines if not line.startswith("::error file="))
     assert "default" in summary.read_text(encoding="utf-8")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -101,18 +102,22 @@ def definition(
     ``names`` are targets or groups (none: the group ``default``); ``files`` as for ``bake -f`` (none:
     bake's own look-up). Returns the definition and warnings. Raises DefinitionError and UsageError.
     """
-    known, groups = _list(buildx, files, cwd)
+    with ThreadPoolExecutor(2) as pool:
+        listing = pool.submit(_list, buildx, files, cwd)
+        printing = pool.submit(_print, buildx, files, names, cwd)
+        known, groups = listing.result()
+        asked = printing.result()
     chosen: tuple[str, ...] = ()
     if known is not None:
         select(names, known, groups)
         if not names and "default" not in (*known, *groups):
             # What stands in a group is meant to be built; what stands in none may only be inherited from.
             names = groups or known
+            asked = _print(buildx, files, names, cwd)
             chosen = (
                 f"The bake file has no group 'default': building {'its groups' if groups else 'all targets'} "
                 f"{', '.join(names)}. Choose with --targets or [build] targets.",
             )
-    asked = _print(buildx, files, names, cwd)
     if asked.code != 0:
         raise _definition_error(buildx, files, names, cwd, asked, known)
     found = parse_definition(asked.stdout)

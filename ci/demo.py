@@ -1,0 +1,169 @@
+"""The main job on a real stack: build examples/homeiq in parallel, with a registry cache of its own.
+
+    python ci/demo.py            build, show the result, say what to try next
+    python ci/demo.py --clean    take away what the demo made: its registry, and the stack with its images
+
+An engine is installed if there is none and that is possible (ci/engine.py); base images are made from Debian
+packages if no image registry can be reached (ci/base_images.py).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import base_images
+import engine
+
+ROOT = Path(__file__).resolve().parent.parent
+STACK = ROOT / "examples" / "homeiq"
+REPORT = ROOT / ".homeport" / "demo"
+REGISTRY = "homeport-demo-registry"
+REGISTRY_IMAGE = "registry:2"
+ENV_FILE = STACK / ".env"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the demo; returns its exit code."""
+    if arguments == ["--clean"]:
+        return clean()
+    if code := engine.ensure():
+        return code
+    images = {} if base_images.reachable_registry() else base_images.ensure()
+    if images and not ENV_FILE.exists():
+        # Compose and bake read the images' names from here, also when you type the commands below.
+        ENV_FILE.write_text("".join(f"{key}={value}\n" for key, value in images.items()), encoding="utf-8")
+    registry = start_registry(images.get("REGISTRY_IMAGE", REGISTRY_IMAGE))
+
+    say("Build the stack: 18 images in three levels, in parallel, caches to a registry")
+    build = [homeport(), "build", "--parallel", "--registry", registry, "--report", str(REPORT)]
+    if code := run(build, images):
+        return code
+    say("The same again: nothing to do")
+    if code := run(build[:-2], images):
+        return code
+    say("What is in the registry now")
+    show_caches(registry)
+    show_next(registry)
+    return 0
+
+
+def start_registry(image: str) -> str:
+    """Start the demo's own registry, or find it running; returns its address on this machine."""
+    if docker("container", "ls", "--quiet", "--filter", f"name=^{REGISTRY}$").strip() == "":
+        docker("container", "rm", "--force", "--volumes", REGISTRY, check=False)
+        options = ["--detach", "--name", REGISTRY, "--publish", "127.0.0.1::5000", "--restart", "no"]
+        docker("run", *options, image)
+    address = docker("port", REGISTRY, "5000/tcp").split()[0]
+    deadline = time.monotonic() + 30
+    while not answers(address):
+        if time.monotonic() > deadline:
+            sys.exit(
+                f"error: the demo's registry doesn't answer at {address}.\n next: docker logs {REGISTRY}"
+            )
+        time.sleep(0.1)
+    return address
+
+
+def answers(address: str) -> bool:
+    """Whether a registry answers there."""
+    try:
+        with urllib.request.urlopen(f"http://{address}/v2/", timeout=2) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+def show_caches(registry: str) -> None:
+    """One line for each target's cache: its reference, and the bytes that no other target's cache has."""
+    tags = sorted(ask(registry, "/v2/cache/tags/list").get("tags") or [])
+    layers = {tag: sizes(ask(registry, f"/v2/cache/manifests/{tag}")) for tag in tags}
+    for tag in tags:
+        others = set().union(*(layers[other] for other in tags if other != tag))
+        own = sum(size for digest, size in layers[tag].items() if digest not in others)
+        print(f"  {registry}/cache:{tag:<32} {own / 1e6:6.1f} MB of its own")
+    every = {digest: size for found in layers.values() for digest, size in found.items()}
+    print(f"  together, shared layers once: {sum(every.values()) / 1e6:.1f} MB")
+
+
+def sizes(manifest: dict[str, Any]) -> dict[str, int]:
+    """The layers of a cache manifest: digest to bytes."""
+    entries = manifest.get("layers") or manifest.get("manifests") or []
+    return {str(entry["digest"]): int(entry["size"]) for entry in entries}
+
+
+def ask(registry: str, path: str) -> dict[str, Any]:
+    """A document from the registry's API."""
+    kinds = "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json"
+    request = urllib.request.Request(f"http://{registry}{path}", headers={"Accept": kinds})
+    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - loopback
+        found: dict[str, Any] = json.load(answer)
+        return found
+
+
+def show_next(registry: str) -> None:
+    """What to try now, as commands that work as they stand."""
+    command = Path(homeport())
+    shown = command.relative_to(ROOT) if command.is_relative_to(ROOT) else command
+    up = Path("..") / ".."
+    say("What to try next")
+    print(
+        f"  the picture           {(REPORT / 'build.html').relative_to(ROOT)}\n"
+        f"  start the stack       cd {STACK.relative_to(ROOT)}\n"
+        "                        docker compose up -d --wait && python3 smoke.py\n"
+        "  change one service    edit domains/core-platform/data-api/main.py there, then\n"
+        f"                        {up / shown} build --parallel --registry {registry}\n"
+        f"  a base by its tag     {up / shown} build --targets extras\n"
+        f"  only the plan         {up / shown} build --parallel --dry-run\n"
+        f"  is all in order       {shown} doctor\n"
+        f"  take it all away      {Path('.venv/bin/python')} ci/demo.py --clean"
+    )
+
+
+def clean() -> int:
+    """Remove the demo's registry, and the stack with its volumes and the images that the demo built."""
+    docker("container", "rm", "--force", "--volumes", REGISTRY, check=False)
+    docker("compose", "--project-directory", str(STACK), "down", "--volumes", check=False)
+    built = docker("image", "ls", "--quiet", "--filter", "reference=homeiq/*").split()
+    if built:
+        docker("image", "rm", "--force", *dict.fromkeys(built))
+    ENV_FILE.unlink(missing_ok=True)
+    return 0
+
+
+def homeport() -> str:
+    """The console script beside this interpreter."""
+    return str(Path(sys.executable).with_name("homeport.exe" if os.name == "nt" else "homeport"))
+
+
+def run(argv: Sequence[str], variables: dict[str, str]) -> int:
+    """Run a command in the example, its output on this screen."""
+    print(f"$ {' '.join(['homeport', *argv[1:]])}\n", flush=True)
+    return subprocess.run(argv, cwd=STACK, env={**os.environ, **variables}).returncode
+
+
+def docker(*arguments: str, check: bool = True) -> str:
+    """Run docker quietly and return what it printed; a failure ends the demo with docker's own words."""
+    done = subprocess.run(["docker", *arguments], capture_output=True, encoding="utf-8", errors="replace")
+    if check and done.returncode != 0:
+        sys.exit(
+            f"error: 'docker {' '.join(arguments[:2])}' failed.\ncause: {done.stderr.strip()}\n"
+            " next: homeport doctor"
+        )
+    return done.stdout
+
+
+def say(text: str) -> None:
+    """A heading."""
+    print(f"\n== {text}\n", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
