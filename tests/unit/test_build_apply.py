@@ -50,46 +50,73 @@ class Stage:
     attempts: dict[str, int] = field(default_factory=dict)
     seen_done: dict[str, set[str]] = field(default_factory=dict)
 
-    def start(self, target: PlannedTarget, plan: BuildPlan, cwd: Path, metadata: Path) -> Child:
+    groups: list[list[str]] = field(default_factory=list)
+    slow: dict[str, float] = field(default_factory=dict)
+
+    def start(self, plan: BuildPlan, cwd: Path, metadata: Path) -> Child:
+        return cast("Child", Pretended(self, metadata))
+
+    def begin(self, names: list[str]) -> None:
         with self.lock:
-            self.attempts[target.name] = self.attempts.get(target.name, 0) + 1
-            self.running.add(target.name)
+            self.groups.append(names)
+            for name in names:
+                self.attempts[name] = self.attempts.get(name, 0) + 1
+                self.running.add(name)
+                self.seen_done.setdefault(name, set(self.finished))
             self.most = max(self.most, len(self.running))
-            self.seen_done.setdefault(target.name, set(self.finished))
-        return cast("Child", Pretended(self, target.name, metadata))
+
+    def end(self, name: str, code: int) -> None:
+        with self.lock:
+            self.running.discard(name)
+            if code == 0:
+                self.finished.append(name)
 
 
 @dataclass
 class Pretended:
+    """One buildx process: its targets end one after the other, and one that fails takes the rest with it."""
+
     stage: Stage
-    name: str
     metadata: Path
+    code: int = 0
     stopped: threading.Event = field(default_factory=threading.Event)
 
     def stderr_lines(self, stdin: str) -> Iterator[str]:
-        assert json.loads(stdin)["target"]
-        yield json.dumps(
-            {"vertexes": [{"digest": "a", "name": "[1/1] RUN x", "started": "2026-01-01T00:00:00Z"}]}
-        )
-        self.stopped.wait(self.stage.seconds)
-        behave = self.stage.behave.get(self.name, succeed)
-        self.code, tail = behave(self.stage.attempts[self.name])
-        if self.stopped.is_set():
-            self.code, tail = 1, ["ERROR: context canceled"]
-        yield from tail
+        names: list[str] = json.loads(stdin)["group"]["default"]["targets"]
+        self.stage.begin(names)
+        yield from (vertex(names, name, "[1/1] RUN x", f"run {name}") for name in names)
+        document, canceled = {}, False
+        for name in sorted(names, key=lambda name: self.stage.slow.get(name, 0.0)):
+            self.stopped.wait(0 if canceled else self.stage.slow.get(name, self.stage.seconds))
+            code, tail = self.stage.behave.get(name, succeed)(self.stage.attempts[name])
+            if canceled or self.stopped.is_set():
+                code, tail = 1, [vertex(names, name, "[1/1] RUN x", f"run {name}", error="context canceled")]
+            elif code == 0:
+                yield vertex(names, name, "exporting to image", f"export {name}", completed=LATER)
+                document[name] = {"containerimage.digest": f"sha256:{name}"}
+            else:
+                tail = [line.replace("ERROR: ", f"ERROR: target {name}: ") for line in tail]
+            self.stage.end(name, code)
+            yield from tail
+            self.code, canceled = max(self.code, code), canceled or code != 0
         if self.code == 0:
-            document = {self.name: {"containerimage.digest": f"sha256:{self.name}"}}
             self.metadata.write_text(json.dumps(document), encoding="utf-8")
-        with self.stage.lock:
-            self.stage.running.discard(self.name)
-            if self.code == 0:
-                self.stage.finished.append(self.name)
 
     def wait(self) -> int:
         return self.code
 
     def stop(self, grace: float = 0.0) -> None:
         self.stopped.set()
+
+
+NOW, LATER = "2026-01-01T00:00:00Z", "2026-01-01T00:00:01Z"
+
+
+def vertex(names: list[str], name: str, step: str, digest: str, **more: str) -> str:
+    """A line of progress; with several targets in the process, buildx puts the target before the step."""
+    if len(names) > 1:
+        step = f"[{name} {step[1:]}" if step.startswith("[") else f"[{name}] {step}"
+    return json.dumps({"vertexes": [{"digest": digest, "name": step, "started": NOW, **more}]})
 
 
 class Quiet:
@@ -119,11 +146,15 @@ def plan(
 ) -> BuildPlan:
     order = batches(graph)
     targets = tuple(
-        PlannedTarget(name, "requested", tuple(graph[name]), {"target": {name: {}}})
+        PlannedTarget(name, "requested", tuple(graph[name]), document(name), exports=1)
         for batch in order
         for name in batch
     )
     return BuildPlan(targets, order, jobs, keep_going, retries, "b", ("buildx",), (), ())
+
+
+def document(name: str) -> dict[str, Any]:
+    return {"group": {"default": {"targets": [name]}}, "target": {name: {}}}
 
 
 def walk(the_plan: BuildPlan, stage: Stage, listener: Quiet | None = None) -> BuildResult:
@@ -168,18 +199,48 @@ def test_independent_targets_run_at_the_same_time() -> None:
 
 
 def test_a_target_starts_when_its_own_needs_are_done_not_its_batch() -> None:
-    class Slow(Stage):
-        def start(self, target: PlannedTarget, plan: BuildPlan, cwd: Path, metadata: Path) -> Child:
-            child = super().start(target, plan, cwd, metadata)
-            cast("Any", child).stage = self if target.name != "slow" else self.sleepy
-            return child
-
-        sleepy: Stage
-
-    stage = Slow()
-    stage.sleepy = Stage(seconds=0.3, attempts=stage.attempts, lock=stage.lock, finished=stage.finished)
+    stage = Stage(slow={"slow": 0.3})
     walk(plan({"slow": [], "quick": [], "after-quick": ["quick"]}), stage)
     assert stage.finished == ["quick", "after-quick", "slow"]
+
+
+def test_leaves_share_processes_and_bases_do_not() -> None:
+    stage = Stage(seconds=0.01)
+    leaves = {f"t{index}": ["base"] for index in range(12)}
+    result = walk(plan({"base": [], **leaves}, 8), stage)
+    assert result.ok
+    assert [len(group) for group in stage.groups][:2] == [1, 8]
+    assert all(len(group) >= 2 for group in stage.groups[2:])
+    assert {target.digest for target in result.targets} == {f"sha256:{name}" for name in ("base", *leaves)}
+
+
+def test_a_target_that_is_done_frees_its_job_before_its_process_ends() -> None:
+    stage = Stage(slow={"long": 1.0, "a": 0.01, "b": 0.02, "c": 0.03})
+    graph: dict[str, list[str]] = {"long": [], "a": [], "b": [], "c": [], "late": []}
+    result = walk(plan(graph, 4), stage)
+    assert result.ok
+    assert stage.finished.index("late") < stage.finished.index("long")
+    took = {target.name: target.seconds for target in result.targets}
+    assert took["a"] < took["long"]
+
+
+def test_one_that_fails_for_a_moment_costs_the_others_in_its_process_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(apply, "backoff", lambda attempt: 0.001)
+    stage = Stage({"b": fail_twice}, slow={"a": 0.01, "b": 0.02, "c": 0.03})
+    result = walk(plan({"a": [], "b": [], "c": []}, 3, retries=2), stage)
+    assert result.ok
+    assert {target.name: target.attempts for target in result.targets} == {"a": 1, "b": 3, "c": 1}
+    assert stage.groups[0] == ["a", "b", "c"]
+    assert sorted(stage.groups[1:]) == [["b"], ["b"], ["c"]]
+
+
+def test_one_that_fails_in_a_shared_process_is_the_one_that_is_named() -> None:
+    stage = Stage({"b": fail}, slow={"a": 0.01, "b": 0.02, "c": 0.03})
+    result = walk(plan({"a": [], "b": [], "c": []}, 3), stage)
+    assert statuses(result) == {"a": "built", "b": "failed", "c": "cancelled"}
+    assert stage.groups == [["a", "b", "c"]]
 
 
 def test_what_most_wait_for_goes_first() -> None:
@@ -189,20 +250,13 @@ def test_what_most_wait_for_goes_first() -> None:
 
 
 def test_a_failure_stops_what_runs_and_starts_nothing_new() -> None:
-    class Mixed(Stage):
-        def start(self, target: PlannedTarget, plan: BuildPlan, cwd: Path, metadata: Path) -> Child:
-            self.seconds = 0.01 if target.name == "bad" else 30
-            return super().start(target, plan, cwd, metadata)
-
-    stage = Mixed({"bad": fail})
+    stage = Stage({"bad": fail}, slow={"long": 30.0})
     before = time.monotonic()
     result = walk(plan({"bad": [], "long": [], "later": ["long"], "child": ["bad"]}, 2), stage)
     assert time.monotonic() - before < 20
     assert statuses(result) == {"bad": "failed", "long": "cancelled", "later": "skipped", "child": "skipped"}
-    assert (
-        next(target.note for target in result.targets if target.name == "long")
-        == "stopped, because bad failed"
-    )
+    long = next(target for target in result.targets if target.name == "long")
+    assert long.note == "stopped, because bad failed"
 
 
 def test_keep_going_builds_what_it_can() -> None:
@@ -279,4 +333,4 @@ def test_digests_and_steps_come_with_the_result() -> None:
     result = walk(plan({"a": []}), Stage())
     target = result.targets[0]
     assert (target.status, target.digest) == (Status.BUILT, "sha256:a")
-    assert [step.name for step in target.steps] == ["[1/1] RUN x"]
+    assert [step.name for step in target.steps] == ["[1/1] RUN x", "exporting to image"]

@@ -227,3 +227,19 @@ def test_csv_quotes_commas() -> None:
 def test_the_dockerfile_is_named_from_the_root() -> None:
     plan = make(facts({"a": {"context": "svc/a", "dockerfile": "../D"}}), BuildOptions())
     assert plan.targets[0].dockerfile == "svc/D"
+
+
+@pytest.mark.parametrize(
+    ("spec_of_it", "options", "exports"),
+    [
+        ({"tags": ["a"]}, BuildOptions(), 1),
+        ({"tags": ["a"]}, REGISTRY, 2),
+        ({"tags": ["a"], "cache-to": ["type=inline"]}, BuildOptions(), 1),
+        ({"output": ["type=local,dest=x", "type=tar,dest=y"]}, BuildOptions(), 2),
+        ({"tags": ["a"]}, PUSH, 0),
+    ],
+)
+def test_how_many_results_are_written(
+    spec_of_it: dict[str, Any], options: BuildOptions, exports: int
+) -> None:
+    assert make(facts({"a": spec_of_it}, answer=OK), options).targets[0].exports == exports

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from homeport.model.solve import Solve, failure_of, source_position
+from homeport.model.solve import Solve, Stream, failure_of, source_position
 
 TAIL = """Dockerfile:3
 --------------------
@@ -120,3 +120,34 @@ def test_no_position_without_an_excerpt() -> None:
 )
 def test_odd_messages_do_no_harm(message: dict[str, Any]) -> None:
     Solve().feed(message)
+
+
+def test_several_targets_in_one_stream_are_told_apart() -> None:
+    stream = Stream(["api", "web"])
+    stream.feed(vertex("a", "[api stage-0 2/2] RUN x", started=START, completed=END))
+    stream.feed(vertex("w", "[web 2/2] RUN x", started=START, error="exit code: 1"))
+    stream.feed(vertex("e", "[api] exporting to image", started=START, completed=END))
+    api, web = stream.solves["api"], stream.solves["web"]
+    assert (api.executed, api.exported, api.failed) == (1, 1, None)
+    assert (web.executed, web.exported) == (0, 0)
+    assert web.failed is not None
+    assert web.failed.name == "[2/2] RUN x"
+
+
+def test_a_step_that_targets_share_is_told_once_to_each() -> None:
+    stream = Stream(["api", "web"])
+    for name in ("api", "web"):
+        stream.feed(vertex("s", f"[{name} 1/2] COPY common", started=START, completed=END, cached=True))
+    line = {"vertex": "s", "timestamp": "t1", "data": base64.b64encode(b"hello\n").decode()}
+    told = [stream.feed({"logs": [line]}), stream.feed({"logs": [line]})]
+    assert [(name, text) for name, _, text in told[0]] == [("api", "hello"), ("web", "hello")]
+    assert told[1] == []
+    assert [solve.cached for solve in stream.solves.values()] == [1, 1]
+
+
+def test_what_was_only_cancelled_has_not_failed() -> None:
+    solve = Solve()
+    solve.feed(vertex("a", "[1/1] RUN x", started=START, error="context canceled: context canceled"))
+    solve.feed(vertex("e", "exporting to image", started=START, error="Canceled: grpc"))
+    assert solve.failed is None
+    assert solve.exported == 0

@@ -1,7 +1,7 @@
 """Walk a plan: start each target when its own dependencies are done, never more than ``jobs`` at a time.
 
-The only part of a build with effects. One thread a running target reads its progress; everything that
-decides happens in the calling thread, which is told by a queue.
+The only part of a build with effects. One thread a process reads its progress; everything that decides
+happens in the calling thread, which is told by a queue. Which targets share a process: see grouping.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any, Protocol
 
+from homeport.build.grouping import joined, next_group
 from homeport.build.plan import BuildPlan, PlannedTarget
 from homeport.build.retry import backoff, transient_class
 from homeport.engine import buildx
 from homeport.engine.process import Child
 from homeport.model.graph import dependents
 from homeport.model.result import BuildResult, Status, StepResult, TargetResult
-from homeport.model.solve import Failure, Solve, failure_of
+from homeport.model.solve import Failure, Solve, Stream, failure_of
 
 TICK_SECONDS = 0.2
 
@@ -43,33 +44,44 @@ class Listener(Protocol):
 
 @dataclass
 class _Running:
-    """One target in flight; ``solve`` is only touched by the calling thread."""
+    """One target in flight; ``again_at`` is when a target that waits for another try starts it."""
 
     target: PlannedTarget
     started: float
-    thread: threading.Thread
     solve: Solve = field(default_factory=Solve)
     attempts: int = 1
     retried: list[str] = field(default_factory=list)
-    child: Child | None = None
     again_at: float = 0.0
+
+
+@dataclass(eq=False)
+class _Process:
+    """One buildx process and the targets that it builds; only the calling thread touches them."""
+
+    members: tuple[_Running, ...]
+    stream: Stream
+    child: Child
+
+    @property
+    def shared(self) -> bool:
+        return len(self.members) > 1
 
 
 @dataclass(frozen=True)
 class _Message:
-    name: str
+    process: _Process
     message: dict[str, Any]
 
 
 @dataclass(frozen=True)
 class _End:
-    name: str
+    process: _Process
     outcome: buildx.Outcome
 
 
 @dataclass(frozen=True)
 class _Crash:
-    name: str
+    process: _Process
     error: BaseException
 
 
@@ -82,7 +94,7 @@ class Run:
         cwd: Path,
         listener: Listener,
         *,
-        start: Callable[[PlannedTarget, BuildPlan, Path, Path], Child] | None = None,
+        start: Callable[[BuildPlan, Path, Path], Child] | None = None,
     ) -> None:
         self.plan = plan
         self.cwd = cwd
@@ -92,11 +104,19 @@ class Run:
         # What most others wait for goes first, so that no job idles behind a base that came late.
         graph = plan.graph()
         weight = {name: len(dependents(graph, name)) for name in graph}
+        self._shareable = {
+            target.name
+            for target in plan.targets
+            if target.exports and not weight[target.name] and not plan.keep_going
+        }
         self._rank = {
             name: position for position, name in enumerate(sorted(graph, key=lambda name: -weight[name]))
         }
         self._events: queue.Queue[_Message | _End | _Crash] = queue.Queue()
         self._running: dict[str, _Running] = {}
+        self._processes: list[_Process] = []
+        self._started = 0
+        self._held = 0.0
         self._results: dict[str, TargetResult] = {}
         self._stopping = ""
         self._epoch = time.time()
@@ -116,7 +136,7 @@ class Run:
             except KeyboardInterrupt:
                 interrupted = True
                 self._stop_all("interrupted")
-                while self._running:
+                while self._running or self._processes:
                     self._wait(Path(folder))
             except BaseException:
                 self._stop_all("stopped by an error")
@@ -141,17 +161,23 @@ class Run:
         waiting: list[str] = []
         while True:
             waiting = sorted((*waiting, *sorter.get_ready()), key=self._rank.__getitem__)
-            while waiting and len(self._running) < self.plan.jobs and not self._stopping:
-                name = waiting.pop(0)
-                if self._blocked(self._by_name[name]):
-                    sorter.done(name)
-                    waiting = sorted((*waiting, *sorter.get_ready()), key=self._rank.__getitem__)
-                else:
-                    self._launch(self._by_name[name], folder)
-            if not self._running:
+            blocked = [name for name in waiting if self._blocked(self._by_name[name])]
+            if blocked:
+                sorter.done(*blocked)
+                waiting = [name for name in waiting if name not in blocked]
+                continue
+            while not self._stopping and (group := self._next_group(waiting)):
+                waiting = [name for name in waiting if name not in group]
+                self._launch(group, folder)
+            if not self._running and not self._processes:
                 return
-            for name in self._wait(folder):
-                sorter.done(name)
+            sorter.done(*self._wait(folder))
+
+    def _next_group(self, waiting: list[str]) -> list[str]:
+        free, now = self.plan.jobs - len(self._running), time.monotonic()
+        group = next_group(waiting, free, self.plan.jobs, self._shareable, held=now - (self._held or now))
+        self._held = 0.0 if group or not waiting or free <= 0 else self._held or now
+        return group
 
     def _blocked(self, target: PlannedTarget) -> bool:
         """Give up on a target that needs one which wasn't built; true if so."""
@@ -164,101 +190,122 @@ class Run:
         note = note or self._stopping
         return TargetResult(target.name, Status.SKIPPED, target.why, target.needs, target.tags, note=note)
 
-    def _launch(self, target: PlannedTarget, folder: Path) -> None:
-        now = time.monotonic()
-        running = _Running(target, now, threading.Thread())
-        self._running[target.name] = running
-        self.listener.started(target, 1)
-        self._attempt(running, folder)
+    def _launch(self, names: list[str], folder: Path) -> None:
+        for name in names:
+            self._running[name] = _Running(self._by_name[name], time.monotonic())
+            self.listener.started(self._by_name[name], 1)
+        self._start_process([self._running[name] for name in names], folder)
 
-    def _attempt(self, running: _Running, folder: Path) -> None:
-        """Start one attempt; its thread ends with an ``end`` event, whatever happens."""
-        name = running.target.name
-        metadata = folder / f"{self._rank[name]}-{running.attempts}.json"
-        running.again_at = 0.0
-        running.solve = Solve(running.target.name if len(running.target.document["target"]) > 1 else "")
+    def _start_process(self, members: list[_Running], folder: Path) -> None:
+        """Start one process for ``members``; its thread ends with an event, whatever happens."""
+        document = joined([member.target.document for member in members])
+        names = [member.target.name for member in members]
+        stream = Stream(names, linked=len(document["target"]) > len(names))
+        for member in members:
+            member.again_at = 0.0
+            member.solve = stream.solves[member.target.name]
+        self._started += 1
+        metadata = folder / f"{self._started}.json"
         # Started here and not in the thread: a child that exists can be stopped.
-        child = self._start(running.target, self.plan, self.cwd, metadata)
-        running.child = child
+        child = self._start(self.plan, self.cwd, metadata)
+        process = _Process(tuple(members), stream, child)
+        self._processes.append(process)
 
         def work() -> None:
             try:
                 outcome = buildx.build(
-                    child,
-                    name,
-                    running.target.document,
-                    metadata,
-                    lambda message: self._events.put(_Message(name, message)),
+                    child, document, metadata, lambda message: self._events.put(_Message(process, message))
                 )
             except BaseException as error:  # noqa: BLE001 - handed to the calling thread, which raises it
-                self._events.put(_Crash(name, error))
+                self._events.put(_Crash(process, error))
             else:
-                self._events.put(_End(name, outcome))
+                self._events.put(_End(process, outcome))
 
-        running.thread = threading.Thread(target=work, name=f"build {name}", daemon=True)
-        running.thread.start()
+        threading.Thread(target=work, name=f"build {' '.join(names)}", daemon=True).start()
 
     def _wait(self, folder: Path) -> list[str]:
         """Take in events until a target ends or a tick has passed; returns the targets that ended."""
-        ended: list[str] = []
+        before = set(self._results)
         deadline = time.monotonic() + TICK_SECONDS
-        while not ended and (left := deadline - time.monotonic()) > 0:
+        while len(self._results) == len(before) and (left := deadline - time.monotonic()) > 0:
             try:
                 event = self._events.get(timeout=left)
             except queue.Empty:
                 break
-            running = self._running[event.name]
             if isinstance(event, _Crash):
                 raise event.error
             if isinstance(event, _End):
-                if self._ended(running, event.outcome):
-                    ended.append(event.name)
+                self._processes.remove(event.process)
+                self._ended(event.process, event.outcome)
             else:
-                for step, line in running.solve.feed(event.message):
-                    self.listener.log(running.target, step.name, line)
+                self._progressed(event.process, event.message)
         for running in list(self._running.values()):
-            if running.again_at and (self._stopping or time.monotonic() >= running.again_at):
-                if self._stopping:
-                    self._finish(self._result(running, Status.CANCELLED, note=self._stopping))
-                    ended.append(running.target.name)
-                else:
-                    running.attempts += 1
+            if running.again_at and self._stopping:
+                self._finish(self._result(running, Status.CANCELLED, note=self._stopping))
+            elif running.again_at and time.monotonic() >= running.again_at:
+                if running.retried:
                     self.listener.started(running.target, running.attempts)
-                    self._attempt(running, folder)
+                self._start_process([running], folder)
         self.listener.tick({name: running.solve for name, running in self._running.items()})
-        return ended
+        return [name for name in self._results if name not in before]
 
-    def _ended(self, running: _Running, outcome: buildx.Outcome) -> bool:
-        """Decide what a finished attempt means; true if the target is done with."""
-        target = running.target
+    def _progressed(self, process: _Process, message: dict[str, Any]) -> None:
+        for name, step, line in process.stream.feed(message):
+            self.listener.log(self._by_name[name], step.name, line)
+        if not process.shared:
+            return
+        for member in process.members:
+            # Nothing waits for a target that shares its process, so all it holds is a job: free it now.
+            if self._is_running(member) and member.solve.exported >= member.target.exports:
+                self._finish(self._result(member, Status.BUILT))
+
+    def _is_running(self, member: _Running) -> bool:
+        return self._running.get(member.target.name) is member
+
+    def _ended(self, process: _Process, outcome: buildx.Outcome) -> None:
+        """Decide what the end of a process means for its targets that haven't ended before."""
+        left = [member for member in process.members if self._is_running(member)]
         if outcome.code == 0:
-            self._finish(self._result(running, Status.BUILT, outcome))
-            return True
-        if self._stopping:
-            self._finish(self._result(running, Status.CANCELLED, note=self._stopping))
-            return True
-        failure = failure_of(running.solve, outcome.tail)
+            for member in left:
+                self._finish(self._result(member, Status.BUILT))
+            for name, (digest, record) in outcome.images.items():
+                if name in self._results:
+                    self._results[name] = replace(self._results[name], digest=digest, record=record)
+            return
+        guilty = [member for member in left if _failed_itself(member, outcome.tail)] or left
+        for member in guilty:
+            if not self._stopping:
+                self._failed(member, outcome)
+        for member in left:
+            if not self._is_running(member) or member.again_at:
+                continue
+            if self._stopping:
+                self._finish(self._result(member, Status.CANCELLED, note=self._stopping))
+            else:
+                # Cancelled only because it shared a process with one that failed: once more, alone.
+                member.again_at = time.monotonic()
+
+    def _failed(self, member: _Running, outcome: buildx.Outcome) -> None:
+        """Try a target again after a transient failure; else it has failed, and so has the run."""
+        target = member.target
+        failure = failure_of(member.solve, outcome.tail)
         if failure.line and target.dockerfile:
             failure = replace(failure, dockerfile=target.dockerfile)
         why = transient_class(failure.message)
-        if why and running.attempts <= self.plan.retries:
-            wait = backoff(running.attempts)
-            running.retried.append(why)
-            running.again_at = time.monotonic() + wait
+        if why and member.attempts <= self.plan.retries:
+            wait = backoff(member.attempts)
+            member.retried.append(why)
+            member.attempts += 1
+            member.again_at = time.monotonic() + wait
             self.listener.retrying(target, why, wait)
-            return False
-        self._finish(self._result(running, Status.FAILED, outcome, failure))
+            return
+        self._finish(self._result(member, Status.FAILED, failure))
         if not self.plan.keep_going:
             self._stop_all(f"stopped, because {target.name} failed")
-        return True
 
     def _stop_all(self, why: str) -> None:
         self._stopping = why
-        stoppers = [
-            threading.Thread(target=running.child.stop)
-            for running in self._running.values()
-            if running.child is not None
-        ]
+        stoppers = [threading.Thread(target=process.child.stop) for process in self._processes]
         for stopper in stoppers:
             stopper.start()
         try:
@@ -266,9 +313,8 @@ class Run:
                 stopper.join()
         except KeyboardInterrupt:
             # Pressed again: whoever waits for a graceful end has waited enough.
-            for running in self._running.values():
-                if running.child is not None:
-                    running.child.stop(grace=0.0)
+            for process in self._processes:
+                process.child.stop(grace=0.0)
 
     def _finish(self, result: TargetResult) -> None:
         self._running.pop(result.name, None)
@@ -279,7 +325,6 @@ class Run:
         self,
         running: _Running,
         status: Status,
-        outcome: buildx.Outcome | None = None,
         failure: Failure | None = None,
         note: str = "",
     ) -> TargetResult:
@@ -307,8 +352,8 @@ class Run:
             solve.cached,
             solve.executed,
             solve.context_bytes,
-            outcome.digest if outcome else "",
-            outcome.record if outcome else "",
+            "",
+            "",
             running.attempts,
             tuple(running.retried),
             note,
@@ -318,7 +363,11 @@ class Run:
         )
 
 
-def start_build(target: PlannedTarget, plan: BuildPlan, cwd: Path, metadata: Path) -> Child:
-    """Start buildx for one target; the definition is written to it by ``buildx.build``."""
+def _failed_itself(member: _Running, tail: str) -> bool:
+    return member.solve.failed is not None or f"target {member.target.name}: " in tail
+
+
+def start_build(plan: BuildPlan, cwd: Path, metadata: Path) -> Child:
+    """Start buildx for one target or several; the definition is written to it by ``buildx.build``."""
     argv = buildx.build_argv(plan.buildx, metadata=metadata, builder_name=plan.builder, allow=plan.allow)
     return Child(argv, env=buildx.BUILD_ENVIRONMENT, cwd=cwd)

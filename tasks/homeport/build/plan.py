@@ -48,6 +48,8 @@ class PlannedTarget:
     cache_to: tuple[str, ...] = ()
     dockerfile: str = ""
     """Where the Dockerfile lies, for error messages: buildx shows only its last part."""
+    exports: int = 0
+    """How many results BuildKit writes for it (images, files, caches); 0: only its end can tell."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,7 @@ def make(facts: BuildFacts, options: BuildOptions) -> BuildPlan:
                 cache_from,
                 cache_to,
                 _dockerfile(facts.definition.targets[name]),
+                0 if pushes else _exports(document["target"][name]),
             )
         )
     return BuildPlan(
@@ -183,6 +186,14 @@ def _dockerfile(target: Target) -> str:
     if target.inline_dockerfile is not None:
         return ""
     return posixpath.normpath(posixpath.join(target.context.replace("\\", "/"), target.dockerfile))
+
+
+def _exports(spec: Mapping[str, Any]) -> int:
+    outputs = spec.get("output") or ["type=docker"]
+    if _NO_EXPORT in outputs:
+        return 0
+    caches = [entry for entry in spec.get("cache-to") or () if "inline" not in str(entry)]
+    return len(outputs) + len(caches)
 
 
 def _explicit_outputs(target: Target) -> list[dict[str, str]]:

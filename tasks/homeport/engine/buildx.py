@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -157,22 +157,20 @@ def build_argv(
 
 @dataclass(frozen=True)
 class Outcome:
-    """How one build ended: exit code, image digest (empty if none), its record, text after the stream."""
+    """How one process ended: its exit code, by target the digest and record, the text after the stream."""
 
     code: int
-    digest: str = ""
-    record: str = ""
+    images: Mapping[str, tuple[str, str]] = field(default_factory=dict, hash=False)
     tail: str = ""
 
 
 def build(
     child: process.Child,
-    target: str,
     document: Mapping[str, Any],
     metadata: Path,
     on_message: Callable[[dict[str, Any]], None],
 ) -> Outcome:
-    """Feed a started build of ``target`` its definition and pass on its progress; returns at its end."""
+    """Feed a started build its definition and pass on its progress; returns at its end."""
     tail: list[str] = []
     for line in child.stderr_lines(json.dumps(document)):
         message = _json_object(line)
@@ -181,17 +179,20 @@ def build(
         else:
             on_message(message)
     code = child.wait()
-    digest, record = read_metadata(metadata, target) if code == 0 else ("", "")
-    return Outcome(code, digest, record, "\n".join(tail))
+    return Outcome(code, read_metadata(metadata) if code == 0 else {}, "\n".join(tail))
 
 
-def read_metadata(path: Path, target: str) -> tuple[str, str]:
-    """Image digest and build record reference of one target; empty where the metadata file doesn't say."""
+def read_metadata(path: Path) -> dict[str, tuple[str, str]]:
+    """By target: image digest and build record reference; empty texts where the file doesn't say."""
     try:
-        entry = json.loads(path.read_text(encoding="utf-8"))[target]
-        return str(entry.get("containerimage.digest", "")), str(entry.get("buildx.build.ref", ""))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return "", ""
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return {
+        name: (str(entry.get("containerimage.digest", "")), str(entry.get("buildx.build.ref", "")))
+        for name, entry in document.items()
+        if isinstance(entry, dict)
+    }
 
 
 def _json_object(line: str) -> dict[str, Any] | None:

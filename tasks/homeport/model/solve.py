@@ -10,7 +10,7 @@ import base64
 import binascii
 import re
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
@@ -20,6 +20,10 @@ LOG_LINES = 60
 """How many of a step's last log lines are kept in memory."""
 
 _STEP = re.compile(r"^\[(?:(?P<where>.*?)\s+)?(?P<number>\d+)/(?P<total>\d+)\]\s+(?P<command>.*)$", re.DOTALL)
+_EXPORT = re.compile(r"^(?:\[[^\]]*\] )?exporting ")
+_CANCELED = re.compile(r"context canceled|Canceled", re.IGNORECASE)
+# With several targets in one stream, what a step belongs to: "[api 2/5] RUN x", "[api] exporting to image".
+_OWNER = re.compile(r"^\[(?P<name>[^\s\]]+)[\s\]]")
 _CONTEXT = re.compile(r"load build context$|load from client$")
 # buildx prints the failing Dockerfile line after the stream, as "path:12" over a ruled excerpt.
 _SOURCE = re.compile(r"^(?P<file>\S.*?):(?P<line>\d+)\s*$")
@@ -90,7 +94,8 @@ class Solve:
                 key = (status["vertex"], str(status.get("id", "")))
                 self.transfers[key] = max(self.transfers.get(key, 0), int(status.get("current") or 0))
         for warning in message.get("warnings") or ():
-            self.warnings.append(_decoded(warning.get("short", "")))
+            if warning.get("vertex", "") in self.steps:
+                self.warnings.append(_decoded(warning.get("short", "")))
         lines: list[tuple[Step, str]] = []
         for log in message.get("logs") or ():
             step = self.steps.get(log.get("vertex", ""))
@@ -112,9 +117,10 @@ class Solve:
         step.error = str(vertex.get("error") or step.error)
 
     def _own_name(self, name: str) -> tuple[str, bool]:
-        mark = f"[{self.prefix} "
-        if self.prefix and name.startswith(mark):
-            return f"[{name.removeprefix(mark)}", True
+        owner = _OWNER.match(name) if self.prefix else None
+        if owner and owner["name"] == self.prefix:
+            rest = name[owner.end() :].lstrip()
+            return (f"[{rest}" if name[owner.end() - 1] != "]" else rest), True
         return name, not self.prefix
 
     @property
@@ -133,6 +139,15 @@ class Solve:
         return sum(step.completed is not None and not step.cached for step in self._instructions())
 
     @property
+    def exported(self) -> int:
+        """Results that have been written: images, files and caches."""
+        return sum(
+            step.completed is not None and not step.error
+            for step in self.steps.values()
+            if step.own and _EXPORT.match(step.name)
+        )
+
+    @property
     def current(self) -> str:
         """The name of the step that started last and still runs; empty between steps."""
         running = [
@@ -144,11 +159,48 @@ class Solve:
     def failed(self) -> Step | None:
         """The step whose error ended the build; steps that were only cancelled with it don't count."""
         broken = [step for step in self.steps.values() if step.error]
-        own = [step for step in broken if "context canceled" not in step.error]
-        return next(iter(own or broken), None)
+        return next((step for step in broken if not _CANCELED.search(step.error)), None)
 
     def _instructions(self) -> list[Step]:
         return [step for step in self.steps.values() if step.own and step.is_instruction]
+
+
+class Stream:
+    """The progress stream of one process, which builds one target or several.
+
+    ``linked`` says that definitions of linked targets come along, so that names are put before steps.
+    """
+
+    def __init__(self, names: Sequence[str], *, linked: bool = False) -> None:
+        prefixed = linked or len(names) > 1
+        self.solves = {name: Solve(name if prefixed else "") for name in names}
+        self._seen: set[tuple[str, str]] = set()
+
+    def feed(self, message: Mapping[str, Any]) -> list[tuple[str, Step, str]]:
+        """Fold one object in; returns the log lines that it completed, with target and step."""
+        if len(self.solves) == 1:
+            ((name, solve),) = self.solves.items()
+            return [(name, step, line) for step, line in solve.feed(message)]
+        for vertex in message.get("vertexes") or ():
+            owner = _OWNER.match(str(vertex.get("name", "")))
+            mine = self.solves.get(owner["name"]) if owner else None
+            for solve in (mine,) if mine else self.solves.values():
+                solve.feed({"vertexes": (vertex,)})
+        rest = {
+            "statuses": message.get("statuses"),
+            "warnings": message.get("warnings"),
+            # A step that targets share is told once for each of them.
+            "logs": [log for log in message.get("logs") or () if self._is_new(log)],
+        }
+        if not any(rest.values()):
+            return []
+        return [(name, step, line) for name, solve in self.solves.items() for step, line in solve.feed(rest)]
+
+    def _is_new(self, log: Mapping[str, Any]) -> bool:
+        key = (str(log.get("vertex", "")), str(log.get("timestamp", "")))
+        known = key in self._seen
+        self._seen.add(key)
+        return not known
 
 
 @dataclass(frozen=True)
