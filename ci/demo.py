@@ -34,7 +34,7 @@ def main(arguments: Sequence[str]) -> int:
     """Run the demo; returns its exit code."""
     if arguments == ["--clean"]:
         return clean()
-    if code := engine.ensure():
+    if code := engine.main([]):
         return code
     images = {} if base_images.reachable_registry() else base_images.ensure()
     if images and not ENV_FILE.exists():
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str]) -> int:
         return code
     say("What is in the registry now")
     show_caches(registry)
-    show_next(registry)
+    show_next(registry, stand_ins=bool(images))
     return 0
 
 
@@ -108,12 +108,15 @@ def ask(registry: str, path: str) -> dict[str, Any]:
         return found
 
 
-def show_next(registry: str) -> None:
+def show_next(registry: str, *, stand_ins: bool) -> None:
     """What to try now, as commands that work as they stand."""
     command = Path(homeport())
     shown = command.relative_to(ROOT) if command.is_relative_to(ROOT) else command
     up = Path("..") / ".."
     say("What to try next")
+    if stand_ins:
+        # Compose reads .env by itself, bake only the environment.
+        print(f"  first, once           set -a; . {(ENV_FILE).relative_to(ROOT)}; set +a")
     print(
         f"  the picture           {(REPORT / 'build.html').relative_to(ROOT)}\n"
         f"  start the stack       cd {STACK.relative_to(ROOT)}\n"

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-import engine as ci_engine
+import engine_facts
 import engine_fixtures
 from engine_fixtures import DockerSession, Sandbox, compose_services, docker, run_program
 
 
-def test_the_engine_is_complete(engine: ci_engine.Docker) -> None:
+def test_the_engine_is_complete(engine: engine_facts.Docker) -> None:
     assert engine.complete
     assert engine.os_type == "linux"
 
@@ -40,7 +40,7 @@ def test_the_registry_keeps_what_is_pushed(
     docker("tag", tiny_image, name)
     docker("push", "--quiet", name)
     with urllib.request.urlopen(f"http://{registry}/v2/_catalog", timeout=10) as answer:
-        assert json.load(answer)["repositories"] == [docker_session.name("tiny")]
+        assert docker_session.name("tiny") in json.load(answer)["repositories"]
 
 
 def test_every_base_image_exists(base_images: dict[str, str]) -> None:

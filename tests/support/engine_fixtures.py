@@ -27,7 +27,8 @@ from pytest_docker.plugin import DockerComposeExecutor, Services, get_docker_ser
 
 import base_images as stand_ins
 import busybox
-import engine as ci_engine
+import engine_facts
+import second_engine as other
 
 LABEL = "io.homeport.test"
 REGISTRY_COMPOSE = Path(__file__).with_name("registry.compose.yaml")
@@ -39,9 +40,9 @@ PROGRAM_TIMEOUT_S = 300
 
 
 @pytest.fixture(scope="session")
-def engine() -> ci_engine.Docker:
+def engine() -> engine_facts.Docker:
     """The engine, checked: with buildx and Compose. A missing one fails in CI and skips elsewhere."""
-    docker = ci_engine.look()
+    docker = engine_facts.look()
     if docker.complete:
         return docker
     reason = f"{docker.lacks} is missing (docker says: {docker.error or 'nothing'}). Run: python ci/engine.py"
@@ -126,7 +127,7 @@ class DockerSession:
                 if self.owns(row.get("Names") or row.get("Name", ""), row.get("Labels", ""))
             ]
         # Asking for all images would take seconds, and fail while somebody else removes one.
-        named = [f"reference={pattern}" for pattern in ("*{}*", "*/*{}*", "*{}*/*", "*/*{}*/*")]
+        named = [f"reference={pattern}" for pattern in ("*{}*", "*/*{}*", "*{}*/*", "*/*{}*/*", "*/*/*{}*")]
         filters = [part.format(self.prefix) for pattern in named for part in ("--filter", pattern)]
         names = docker_list("image", "ls", "--format", "{{.Repository}}:{{.Tag}}", *filters)
         labelled = docker_list("image", "ls", "--quiet", "--no-trunc", "--filter", f"label={self.label}")
@@ -151,7 +152,7 @@ class DockerSession:
 
 
 @pytest.fixture(scope="session")
-def docker_session(engine: ci_engine.Docker) -> Iterator[DockerSession]:
+def docker_session(engine: engine_facts.Docker) -> Iterator[DockerSession]:
     """This session's label and names; at its end everything that has them is removed."""
     session = DockerSession(secrets.token_hex(4))
     yield session
@@ -162,7 +163,7 @@ def docker_session(engine: ci_engine.Docker) -> Iterator[DockerSession]:
 
 
 @pytest.fixture(scope="session")
-def official_images(engine: ci_engine.Docker) -> bool:
+def official_images(engine: engine_facts.Docker) -> bool:
     """Whether official images can be had; asked once."""
     return stand_ins.reachable_registry()
 
@@ -174,7 +175,7 @@ def base_images(official_images: bool) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def tiny_image(engine: ci_engine.Docker) -> str:
+def tiny_image(engine: engine_facts.Docker) -> str:
     """An image of a few megabytes with a shell, for fixtures that need any base."""
     return busybox.ensure()
 
@@ -225,6 +226,27 @@ def _answers(address: str) -> bool:
         return False
     finally:
         connection.close()
+
+
+@contextlib.contextmanager
+def another_engine(ports: Sequence[int] = (), size_mb: int = other.SIZE_MB) -> Iterator[str]:
+    """DOCKER_HOST of a second, empty engine (see second_engine.py). Where there can be none, that is a skip;
+    where there could be one and it doesn't start, that is a failure in CI."""
+    if reason := other.why_not():
+        pytest.skip(reason)
+    with contextlib.ExitStack() as stack:
+        try:
+            host = stack.enter_context(other.started(ports, size_mb))
+        except other.SecondEngineError as problem:
+            missing_engine(str(problem), os.environ)
+        yield host
+
+
+@pytest.fixture
+def second_engine(registry: str) -> Iterator[str]:
+    """DOCKER_HOST of a fresh machine, which reaches `registry` by the same address."""
+    with another_engine([int(registry.rpartition(":")[2])]) as host:
+        yield host
 
 
 # -- running homeport -------------------------------------------------------------------------------------

@@ -145,6 +145,13 @@ def test_a_step_that_targets_share_is_told_once_to_each() -> None:
     assert [solve.cached for solve in stream.solves.values()] == [1, 1]
 
 
+def test_a_cache_that_is_not_there_has_failed_nothing() -> None:
+    solve = Solve()
+    solve.feed(vertex("c", "importing cache manifest from r/cache:a", started=START, error="not found"))
+    solve.feed(vertex("a", "[1/1] RUN x", started=START, error="exit code: 1"))
+    assert solve.failed is solve.steps["a"]
+
+
 def test_what_was_only_cancelled_has_not_failed() -> None:
     solve = Solve()
     solve.feed(vertex("a", "[1/1] RUN x", started=START, error="context canceled: context canceled"))

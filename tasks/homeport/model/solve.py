@@ -22,6 +22,7 @@ LOG_LINES = 60
 _STEP = re.compile(r"^\[(?:(?P<where>.*?)\s+)?(?P<number>\d+)/(?P<total>\d+)\]\s+(?P<command>.*)$", re.DOTALL)
 _EXPORT = re.compile(r"^(?:\[[^\]]*\] )?exporting ")
 _CANCELED = re.compile(r"context canceled|Canceled", re.IGNORECASE)
+_HARMLESS = re.compile(r"^(?:\[[^\]]*\] )?importing cache manifest ")
 # With several targets in one stream, what a step belongs to: "[api 2/5] RUN x", "[api] exporting to image".
 _OWNER = re.compile(r"^\[(?P<name>[^\s\]]+)[\s\]]")
 _CONTEXT = re.compile(r"load build context$|load from client$")
@@ -157,8 +158,11 @@ class Solve:
 
     @property
     def failed(self) -> Step | None:
-        """The step whose error ended the build; steps that were only cancelled with it don't count."""
-        broken = [step for step in self.steps.values() if step.error]
+        """The step whose error ended the build.
+
+        Steps that were only cancelled with it don't count, nor does a cache that could not be imported.
+        """
+        broken = (step for step in self.steps.values() if step.error and not _HARMLESS.search(step.name))
         return next((step for step in broken if not _CANCELED.search(step.error)), None)
 
     def _instructions(self) -> list[Step]:

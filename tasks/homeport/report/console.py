@@ -14,7 +14,7 @@ from rich.text import Text
 
 from homeport.errors import HomeportError
 from homeport.model.result import BuildResult, Status, TargetResult
-from homeport.model.solve import Solve
+from homeport.model.solve import Failure, Solve
 from homeport.report.words import one_line, plural, seconds, short_digest, size
 
 _STYLES = {Status.BUILT: "green", Status.FAILED: "red", Status.CANCELLED: "yellow", Status.SKIPPED: "dim"}
@@ -216,14 +216,16 @@ def failure_text(target: TargetResult) -> Text:
     for line in failure.log:
         text.append(f"\n  | {line}", style="dim")
     text.append(f"\n  {failure.message}")
-    if hint := failure_hint(failure.message):
+    if hint := failure_hint(failure):
         text.append(f"\n  next: {hint}")
     return text
 
 
-def failure_hint(message: str) -> str:
+def failure_hint(failure: Failure) -> str:
     """A next step for failures that are not the Dockerfile's own fault; empty for all others."""
-    folded = message.lower()
+    # That a disk is full is often only in the words of the step that could not write.
+    full = next((line for line in failure.log if "no space left on device" in line.lower()), "")
+    folded = (full or failure.message).lower()
     hints = (
         (
             "no space left on device",
@@ -233,6 +235,10 @@ def failure_hint(message: str) -> str:
         (
             "insufficient_scope",
             "The registry refuses this: 'docker login' as somebody who may pull or push there.",
+        ),
+        (
+            "401 unauthorized",
+            "The registry refuses this login: 'docker login' again, as somebody who may pull or push there.",
         ),
         (
             "authorization failed",

@@ -127,7 +127,7 @@ def _failure(target: TargetResult) -> str:
         f"{_code(failure.step, 300)}\n" if failure.step else "",
         f"<pre>{escape(log)}</pre>\n" if log.strip() else "",
         f"{_inline(failure.message, 2000)}\n",
-        f"Next: {_inline(hint, 500)}\n" if (hint := failure_hint(failure.message)) else "",
+        f"Next: {_inline(hint, 500)}\n" if (hint := failure_hint(failure)) else "",
         "</details>\n",
     ]
     return "\n".join(line for line in lines if line)

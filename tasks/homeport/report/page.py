@@ -227,7 +227,7 @@ def _failure(target: TargetResult) -> str:
         # The first line feed of a <pre> is dropped by HTML: this one, and not one of the log's.
         parts += [element("pre", {}, "\n", escape(log))] if log.strip() else []
         parts += [element("p", {}, escape(failure.message))]
-        hint = failure_hint(failure.message)
+        hint = failure_hint(failure)
         parts += [element("p", {}, element("b", {}, "next: "), escape(hint))] if hint else []
     return element("section", {"class": "failure"}, *parts)
 

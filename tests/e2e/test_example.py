@@ -1,0 +1,148 @@
+"""The example stack as its README.md says to use it: build it, start it, ask it, take it away."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine_fixtures import DockerSession, RunHomeport, Sandbox, docker, run_program
+
+EXAMPLE = Path(__file__).resolve().parent.parent.parent / "examples" / "homeiq"
+SERVICES = 16  # of 18 images, two are only built on
+NAMES = "homeiq-"
+NETWORK = "homeiq-network"
+
+
+@dataclass(frozen=True)
+class Example:
+    """A copy of the example, and the variables by which its images, volumes and so on are this session's."""
+
+    folder: Path
+    variables: Mapping[str, str]
+
+    def run(self, *argv: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+        return run_program(argv, self.folder, self.variables, timeout)
+
+    def works(self, *argv: str) -> str:
+        """Run a program that must work; returns what it printed on standard output."""
+        done = self.run(*argv)
+        assert done.returncode == 0, f"{' '.join(argv)}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+
+@pytest.fixture
+def example(
+    request: pytest.FixtureRequest,
+    sandbox: Sandbox,
+    docker_session: DockerSession,
+    base_images: dict[str, str],
+) -> Example:
+    folder = sandbox(EXAMPLE, "homeiq")
+    (folder / ".env").unlink(missing_ok=True)  # what somebody tried there is none of the tests' business
+    own = {
+        # Each test its own tag: no image of an earlier one helps.
+        "TAG": docker_session.name(request.node.name.removeprefix("test_").replace("_", "-")),
+        "COMPOSE_PROJECT_NAME": docker_session.name("homeiq"),
+        "REGISTRY": "",
+    }
+    return Example(folder, {**base_images, **own})
+
+
+@pytest.fixture
+def nobodys_stack(docker_session: DockerSession) -> None:
+    """The stack's container names and network are fixed: one that is there already is somebody's."""
+    containers = docker("container", "ls", "--all", "--filter", f"name=^/{NAMES}", "--format", "{{.Names}}")
+    networks = docker("network", "ls", "--filter", f"name=^{NETWORK}$", "--format", "{{.Name}}")
+    if found := [*containers.split(), *networks.split()]:
+        pytest.fail(
+            f"the example stack is on this engine already ({', '.join(found)}), and this test would have to "
+            f"take it away.\nIf nobody needs it: cd {EXAMPLE} && docker compose down",
+            pytrace=False,
+        )
+
+
+@contextlib.contextmanager
+def always_taken_away(example: Example) -> Iterator[None]:
+    """`docker compose down -v` at the end, also of a start that failed half-way."""
+    try:
+        yield
+    finally:
+        example.works("docker", "compose", "down", "--volumes", "--timeout", "3")
+
+
+def result_of(example: Example, run_homeport: RunHomeport, *args: str) -> dict[str, Any]:
+    done = run_homeport(["build", "--json", "out.json", *args], example.folder, example.variables)
+    assert done.returncode == 0, done.stdout + done.stderr
+    document: dict[str, Any] = json.loads((example.folder / "out.json").read_text(encoding="utf-8"))
+    return document
+
+
+def test_build_start_ask_and_take_away(
+    nobodys_stack: None, example: Example, run_homeport: RunHomeport, docker_session: DockerSession
+) -> None:
+    result = result_of(example, run_homeport, "--parallel")
+    assert result["ok"]
+    assert result["warnings"] == []
+    assert [target["status"] for target in result["targets"]] == ["built"] * 18
+    assert result["batches"][:2] == [["python-base"], ["dashboard", "homeiq-lib"]]
+    assert [len(batch) for batch in result["batches"]] == [1, 2, 15]
+
+    with always_taken_away(example):
+        # Everything is built: with --no-build and --pull never, nothing else is used.
+        example.works("docker", "compose", "up", "--detach", "--wait", "--no-build", "--quiet-pull")
+        rows = example.works("docker", "compose", "ps", "--all", "--format", "json").splitlines()
+        services = {row["Service"]: row for row in map(json.loads, rows)}
+        built = {
+            name: row for name, row in services.items() if row["Image"].endswith(example.variables["TAG"])
+        }
+        assert len(built) == SERVICES
+        assert (services["migrate"]["State"], services["migrate"]["ExitCode"]) == ("exited", 0)
+        smoke = example.run(sys.executable, "smoke.py")
+        assert smoke.returncode == 0, smoke.stdout + smoke.stderr
+
+    left = docker_session.find()
+    assert set(left) <= {"image"}, left
+    assert docker("network", "ls", "--quiet", "--filter", f"name=^{NETWORK}$") == ""
+
+
+def test_a_base_that_only_a_tag_names_is_built_first(example: Example, run_homeport: RunHomeport) -> None:
+    plain = example.run("docker", "buildx", "bake", "-f", "docker-bake.hcl", "extras")
+    assert plain.returncode != 0
+    assert f"homeiq/homeiq-lib:{example.variables['TAG']}" in plain.stderr
+
+    result = result_of(example, run_homeport, "--targets", "extras")
+    assert [target["name"] for target in result["targets"]] == ["python-base", "homeiq-lib", "event-sender"]
+    assert result["batches"] == [["python-base"], ["homeiq-lib"], ["event-sender"]]
+    said = docker("run", "--rm", f"homeiq/event-sender:{example.variables['TAG']}", "--help")
+    assert "--count" in said
+
+
+def resolved(example: Example, argv: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """By target: what decides the image, with paths as they are relative to the repository."""
+    targets = json.loads(example.works(*argv))["target"]
+    root = example.folder.resolve()
+    return {
+        name: {
+            "context": (root / target["context"]).resolve().relative_to(root).as_posix(),
+            "dockerfile": (root / target["context"] / target["dockerfile"]).relative_to(root).as_posix(),
+            "contexts": target.get("contexts"),
+            "args": target.get("args"),
+            "tags": target["tags"],
+        }
+        for name, target in targets.items()
+    }
+
+
+def test_the_bake_file_and_the_compose_files_agree(example: Example) -> None:
+    bake = resolved(example, ["docker", "buildx", "bake", "-f", "docker-bake.hcl", "--print"])
+    compose = resolved(example, ["docker", "compose", "build", "--print"])
+    assert len(bake) == 18
+    assert compose == bake

@@ -1,0 +1,24 @@
+"""The documented configuration is the real one."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from pathlib import Path
+
+from homeport.model.config import BuildConfig, Config, parse_config
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_the_example_configuration_has_every_key_with_its_default() -> None:
+    document = tomllib.loads((ROOT / "docs" / "homeport.example.toml").read_text(encoding="utf-8"))
+    assert parse_config(document, "example") == Config()
+    assert set(document["build"]) == {
+        field.name.replace("_", "-") for field in dataclasses.fields(BuildConfig)
+    }
