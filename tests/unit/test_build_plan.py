@@ -122,7 +122,7 @@ def test_a_problem_counts_only_where_the_target_is_needed() -> None:
         (BuildOptions(), 1),
         (BuildOptions(jobs=3), 3),
         (BuildOptions(parallel=True, jobs=5), 5),
-        (BuildOptions(parallel=True), 16),
+        (BuildOptions(parallel=True), 32),
     ],
 )
 def test_jobs(options: BuildOptions, jobs: int) -> None:
@@ -130,7 +130,7 @@ def test_jobs(options: BuildOptions, jobs: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("cpus", "memory", "jobs"), [(2, 20 * GIB, 16), (2, GIB, 2), (1, 0, 1), (16, 4 * GIB, 8)]
+    ("cpus", "memory", "jobs"), [(2, 20 * GIB, 32), (2, GIB, 2), (1, 0, 1), (16, 4 * GIB, 8)]
 )
 def test_default_jobs(cpus: int, memory: int, jobs: int) -> None:
     assert default_jobs(cpus, memory) == jobs

@@ -23,7 +23,7 @@ from homeport.engine import buildx
 from homeport.engine.process import Child
 from homeport.model.graph import dependents
 from homeport.model.result import BuildResult, Status, StepResult, TargetResult
-from homeport.model.solve import Failure, Solve, Stream, failure_of
+from homeport.model.solve import Failure, Solve, Stream, failure_of, wrote_result
 
 TICK_SECONDS = 0.2
 
@@ -252,7 +252,7 @@ class Run:
     def _progressed(self, process: _Process, message: dict[str, Any]) -> None:
         for name, step, line in process.stream.feed(message):
             self.listener.log(self._by_name[name], step.name, line)
-        if not process.shared:
+        if not process.shared or not wrote_result(message):
             return
         for member in process.members:
             # Nothing waits for a target that shares its process, so all it holds is a job: free it now.

@@ -5,7 +5,7 @@ from __future__ import annotations
 MEMORY_PER_JOB = 512 * 1024**2
 """Bytes of free memory that one more target in flight should find."""
 
-JOBS_PER_CORE = 8
+JOBS_PER_CORE = 16
 """Much of a build waits for the network and the disk: measured in docs/BENCHMARKS.md."""
 
 

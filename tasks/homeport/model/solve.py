@@ -178,6 +178,7 @@ class Stream:
     def __init__(self, names: Sequence[str], *, linked: bool = False) -> None:
         prefixed = linked or len(names) > 1
         self.solves = {name: Solve(name if prefixed else "") for name in names}
+        self._holders: dict[str, list[tuple[str, Solve]]] = {}
         self._seen: set[tuple[str, str]] = set()
 
     def feed(self, message: Mapping[str, Any]) -> list[tuple[str, Step, str]]:
@@ -187,24 +188,36 @@ class Stream:
             return [(name, step, line) for step, line in solve.feed(message)]
         for vertex in message.get("vertexes") or ():
             owner = _OWNER.match(str(vertex.get("name", "")))
-            mine = self.solves.get(owner["name"]) if owner else None
-            for solve in (mine,) if mine else self.solves.values():
+            known = owner is not None and owner["name"] in self.solves
+            for name in (owner["name"],) if owner and known else self.solves:
+                solve = self.solves[name]
                 solve.feed({"vertexes": (vertex,)})
-        rest = {
-            "statuses": message.get("statuses"),
-            "warnings": message.get("warnings"),
-            # A step that targets share is told once for each of them.
-            "logs": [log for log in message.get("logs") or () if self._is_new(log)],
-        }
-        if not any(rest.values()):
-            return []
-        return [(name, step, line) for name, solve in self.solves.items() for step, line in solve.feed(rest)]
+                holders = self._holders.setdefault(str(vertex.get("digest", "")), [])
+                if (name, solve) not in holders:
+                    holders.append((name, solve))
+        lines = []
+        for kind in ("statuses", "warnings", "logs"):
+            for part in message.get(kind) or ():
+                # A step that targets share is told once for each of them: its log counts the first time.
+                if kind == "logs" and not self._is_new(part):
+                    continue
+                for name, solve in self._holders.get(str(part.get("vertex", "")), ()):
+                    lines += [(name, step, line) for step, line in solve.feed({kind: (part,)})]
+        return lines
 
     def _is_new(self, log: Mapping[str, Any]) -> bool:
         key = (str(log.get("vertex", "")), str(log.get("timestamp", "")))
         known = key in self._seen
         self._seen.add(key)
         return not known
+
+
+def wrote_result(message: Mapping[str, Any]) -> bool:
+    """Whether an object of the stream tells of an image, files or a cache that has been written."""
+    return any(
+        vertex.get("completed") and "exporting " in str(vertex.get("name", ""))
+        for vertex in message.get("vertexes") or ()
+    )
 
 
 @dataclass(frozen=True)
