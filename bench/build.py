@@ -3,8 +3,8 @@
     python bench/build.py                             all scenarios, writes docs/BENCHMARKS.md and its JSON
     python bench/build.py --scenarios cold --rounds 1 one scenario, to look at; --no-write leaves docs alone
 
-Every round gives each tool a tree of its own with steps that no cache knows, in an order that rotates, so that
-a machine that gets slower is slower for all of them. What is compared is medians; one run's seconds mean
+Every round gives each tool a tree of its own with steps that no cache knows, in an order that changes, and
+waits until the machine is idle before each run. What is compared is medians; one run's seconds mean
 little on a shared machine, its ratios more. Only images with this bench's label are removed at the end.
 """
 
@@ -14,6 +14,7 @@ import argparse
 import json
 import os
 import platform
+import random
 import secrets
 import statistics
 import subprocess
@@ -24,6 +25,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 import fixture
 import report
@@ -63,6 +66,7 @@ class Measured:
 
 def timed(argv: Sequence[str], folder: Path) -> tuple[float | None, str]:
     """Run a command in ``folder``; returns its seconds, or None and its last line if it failed."""
+    settle()
     started = time.monotonic()
     try:
         done = subprocess.run(
@@ -73,21 +77,31 @@ def timed(argv: Sequence[str], folder: Path) -> tuple[float | None, str]:
     taken = time.monotonic() - started
     if done.returncode == 0:
         return taken, ""
-    lines = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()]
-    return None, next((line for line in reversed(lines) if "ERROR" in line), (lines or ["?"])[-1])[:300]
+    lines = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()] or ["?"]
+    # Of many errors the first cause, not those that were only cancelled with it.
+    causes = [line for line in lines if "ERROR" in line and "cancel" not in line.lower()]
+    return None, [*lines, *causes][-1][:300]
 
 
-def rotated(tools: Sequence[str], by: int) -> list[str]:
-    """The tools with another one first in each round."""
-    shift = by % len(tools)
-    return [*tools[shift:], *tools[:shift]]
+def shuffled(tools: Sequence[str], number: int) -> list[str]:
+    """The tools, in another order in each round: none always suffers from what the same one left behind."""
+    order = list(tools)
+    random.Random(number).shuffle(order)  # noqa: S311 - an order that can be repeated, no secret
+    return order
+
+
+def settle() -> None:
+    """Wait until the machine is idle: engines tidy up after a build, at the cost of the next one."""
+    deadline = time.monotonic() + 30
+    while psutil.cpu_percent(interval=1.0) > 10 and time.monotonic() < deadline:
+        pass
 
 
 def cold(base: str, count: int, rounds: int, tools: Sequence[str]) -> Measured:
     """Nothing is cached: every step of every target runs."""
     result = Measured("cold", f"{count} targets, nothing cached")
     for number in range(rounds):
-        for tool in rotated(tools, number):
+        for tool in shuffled(tools, number):
             with tempfile.TemporaryDirectory() as folder:
                 fixture.write(Path(folder), count, base, secrets.token_hex(8))
                 taken, said = timed(TOOLS[tool], Path(folder))
@@ -104,7 +118,7 @@ def warm(base: str, count: int, rounds: int, tools: Sequence[str]) -> Measured:
         for tool in tools:
             timed(TOOLS[tool], Path(folder))
         for number in range(rounds):
-            for tool in rotated(tools, number):
+            for tool in shuffled(tools, number):
                 taken, said = timed(TOOLS[tool], Path(folder))
                 result.add(tool, taken)
                 progress(result, tool, taken, said)

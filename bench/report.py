@@ -53,9 +53,10 @@ def markdown(document: Mapping[str, Any]) -> str:
         "",
         f"Measured on {machine['date']}: {machine['cores']} cores, {machine['system']}, Docker Engine "
         f"{machine['engine']}, buildx {machine['buildx']}, Compose {machine['compose']}, Python "
-        f"{machine['python']}. A generated repository of N services over one shared base; in the cold scenario "
-        f"each has a step that takes one second. Each tool as a person would run it, in turn, {document['rounds']} "
-        "rounds, medians. A ratio is homeport's time divided by the other's: below 1, homeport is quicker.",
+        f"{machine['python']}. A generated repository of N services over one shared base; in the cold "
+        "scenario with 50 targets each has a step that takes one second. Each tool as a person would run it, "
+        f"{document['rounds']} rounds in changing order, each run from an idle machine, medians. A ratio is "
+        "homeport's time divided by the other's: below 1, homeport is quicker.",
         "",
         "| scenario | tool | median | lowest to highest | homeport / it |",
         "| --- | --- | ---: | ---: | ---: |",

@@ -10,6 +10,7 @@ from invoke.exceptions import ParseError
 
 from homeport import __version__
 from homeport.commands import namespace
+from homeport.commands.adapter import silence_output
 from homeport.errors import EXIT_INTERRUPTED, EXIT_USAGE, did_you_mean
 
 
@@ -49,7 +50,11 @@ class Homeport(Program):
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
-    Homeport(name="homeport", binary="homeport", version=__version__, namespace=namespace).run()
+    try:
+        Homeport(name="homeport", binary="homeport", version=__version__, namespace=namespace).run()
+    except BrokenPipeError:
+        silence_output()
+        sys.exit(EXIT_INTERRUPTED)
 
 
 if __name__ == "__main__":

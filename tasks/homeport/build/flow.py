@@ -20,7 +20,7 @@ from homeport.model.result import BuildResult, Status, TargetResult
 from homeport.model.solve import Solve
 from homeport.report import github, page, timeline, trace
 from homeport.report.console import Progress, make_console, show_result, show_warnings
-from homeport.report.document import build_document, write_json, write_text
+from homeport.report.document import build_document, make_folder, write_json, write_text
 
 MOST_ANNOTATIONS = 10
 """GitHub shows no more errors of a step; the summary and the console have them all."""
@@ -46,7 +46,8 @@ def run(request: Request) -> int:
     Raises HomeportError for everything that is found before anything is touched.
     """
     console = make_console(sys.stderr if request.json == "-" else sys.stdout)
-    planning.check_options(request.options)
+    if request.report:
+        make_folder(Path(request.report))
     facts = reading.read(
         request.cwd,
         files=request.files,

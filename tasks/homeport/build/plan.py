@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from homeport.build.facts import BuildFacts
-from homeport.errors import DefinitionError, EnvironmentProblem, UsageError
+from homeport.errors import DefinitionError, EnvironmentProblem
 from homeport.model import graph
 from homeport.model.jobs import default_jobs
 from homeport.model.reference import cache_reference, normalized, rerooted
@@ -356,9 +356,3 @@ def csv_entry(attributes: Mapping[str, str]) -> str:
     line = io.StringIO()
     csv.writer(line, lineterminator="").writerow([f"{key}={value}" for key, value in attributes.items()])
     return line.getvalue()
-
-
-def check_options(options: BuildOptions) -> None:
-    """Raise UsageError for options that can't be meant."""
-    if options.jobs < 0 or options.retries < 0:
-        raise UsageError("--jobs and --retries take whole numbers of 0 or more.")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import os
 import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -44,7 +46,7 @@ def guarded(work: Callable[[], int], json_path: str = "") -> int:
     except KeyboardInterrupt:
         return _failed(Interrupted("Interrupted.", hint="Nothing was left running."), json_path)
     except BrokenPipeError:
-        # The reader of our output is gone ("homeport build | head"): nothing to tell anybody.
+        silence_output()
         return EXIT_INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the one place where a bug of ours becomes a message
         _bug(error)
@@ -74,23 +76,34 @@ def _bug(error: Exception) -> None:
     )
 
 
+def silence_output() -> None:
+    """The reader of our output is gone ("homeport build | head"): write no more, and don't complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 @contextmanager
 def _terminable() -> Iterator[None]:
-    """Make a request to terminate (a CI job that is cancelled) the same as Ctrl-C."""
+    """Make a request to terminate (a CI job that is cancelled, a lost terminal) the same as Ctrl-C."""
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
     def interrupt(*_: object) -> NoReturn:
         raise KeyboardInterrupt
 
-    try:
-        before = signal.signal(signal.SIGTERM, interrupt)
-    except ValueError:
-        # Not the main thread: somebody else's program, and its signals are its own.
+    if threading.current_thread() is not threading.main_thread():
+        # Somebody else's program: its signals are its own.
         yield
         return
+    before = {
+        number: signal.signal(number, interrupt)
+        for number in numbers
+        # What was told to be ignored stays so: nohup.
+        if signal.getsignal(number) is not signal.SIG_IGN
+    }
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def whole_number(text: str, option: str, default: int) -> int:

@@ -112,14 +112,15 @@ class Progress:
         table.add_column(justify="right", no_wrap=True, style="dim")
         table.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
         now = time.monotonic()
-        for name, solve in list(running.items())[:_MOST_RUNNING]:
+        most = max(3, min(_MOST_RUNNING, self.console.height - 5))
+        for name, solve in list(running.items())[:most]:
             table.add_row(
                 Text(name, style="cyan"),
                 seconds(now - self._started.get(name, now)),
                 f"{solve.cached} cached {solve.executed} run",
                 Text(one_line(solve.current, 200)),
             )
-        more = len(running) - _MOST_RUNNING
+        more = len(running) - most
         total = Text.assemble(
             (f"{self.done}/{self.total} done", "bold"),
             f", {len(running)} running",

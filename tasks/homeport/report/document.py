@@ -48,6 +48,16 @@ def write_json(path: str, document: dict[str, Any]) -> None:
         write_text(Path(path), text)
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder for reports, before the work whose report it is to hold. Raises UsageError."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"The folder {str(path)!r} can't be made: {error.strerror}.", hint="Choose another --report."
+        ) from error
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a file, its folders made. Raises UsageError with the system's reason if that is impossible."""
     try:
