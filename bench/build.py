@@ -198,6 +198,7 @@ def clean_up() -> None:
     argv = ["docker", "image", "ls", "--quiet", "--filter", f"label={fixture.LABEL}"]
     images = subprocess.run(argv, capture_output=True, encoding="utf-8").stdout.split()
     if images:
+        print(f"removing this bench's {len(set(images))} images; that takes a while", flush=True)
         subprocess.run(["docker", "image", "rm", "--force", *dict.fromkeys(images)], capture_output=True)
 
 

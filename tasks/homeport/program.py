@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import Any
 
@@ -32,7 +33,8 @@ class Homeport(Program):
     def _wrong(self, error: ParseError) -> None:
         known = self._known_words(getattr(error, "context", None))
         word = str(error).partition("'")[2].partition("'")[0]
-        print(f"error: {error}", file=sys.stderr)
+        said = re.sub(r"Flag <Argument: ([^>]*)>", r"Option '--\1'", str(error))
+        print(f"error: {said}", file=sys.stderr)
         if suggestion := did_you_mean(word, known) if word else "":
             print(f"cause: {suggestion}", file=sys.stderr)
         print(

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from engine_fixtures import DockerSession, RunHomeport, Sandbox, docker
+from layers import LAYERS
 
 Repository = Callable[..., Path]
 
@@ -38,34 +39,6 @@ def result_of(folder: Path, run: RunHomeport, *args: str, code: int = 0, **more:
 
 def output_of(image: str) -> str:
     return docker("run", "--rm", image, "cat", "/out")
-
-
-LAYERS = {
-    "docker-bake.hcl": """
-        variable "WORD" { default = "one" }
-        group "default" { targets = ["api", "web"] }
-        target "base" {
-          context = "base"
-          args = { WORD = WORD }
-        }
-        target "lib" {
-          context = "lib"
-          contexts = { base = "target:base" }
-          tags = ["MINE-lib"]
-        }
-        target "service" {
-          name = item
-          matrix = { item = ["api", "web"] }
-          context = "service"
-          contexts = { lib = "target:lib" }
-          args = { NAME = item }
-          tags = ["MINE-${item}:1"]
-        }
-        """,
-    "base/Dockerfile": "FROM TINY\nARG WORD\nRUN echo $WORD > /out\n",
-    "lib/Dockerfile": "FROM base\nRUN echo lib >> /out\n",
-    "service/Dockerfile": "FROM lib\nARG NAME\nRUN echo $NAME >> /out\n",
-}
 
 
 def test_three_levels_from_hcl_with_matrix_and_variables(
@@ -234,6 +207,27 @@ def test_dry_run_touches_nothing(
     assert "Nothing was touched" in done.stderr
     assert "s3cret" not in done.stdout + done.stderr
     assert docker("images", "--quiet", docker_session.name("dry")) == ""
+
+
+def test_names_that_look_like_options(
+    repository: Repository, run_homeport: RunHomeport, docker_session: DockerSession
+) -> None:
+    folder = repository(
+        {
+            "compose.yml": "services:\n"
+            "  --push: {build: ., image: MINE-dashes}\n"
+            "  -f: {build: ., image: MINE-dash}\n"
+            "  a.b: {build: ., image: MINE-dot}\n",
+            "Dockerfile": "FROM TINY\nRUN echo $0 > /out\n",
+        }
+    )
+    result = result_of(folder, run_homeport, "--parallel")
+    assert result["ok"]
+    assert [target["name"] for target in result["targets"]] == ["--push", "-f", "a_b"]
+    # invoke takes "--targets=--push" for two options; an empty name before it makes it a value.
+    one = result_of(folder, run_homeport, "--targets=,--push")
+    assert [target["name"] for target in one["targets"]] == ["--push"]
+    assert output_of(docker_session.name("dashes"))
 
 
 def test_explicit_outputs_are_honoured(repository: Repository, run_homeport: RunHomeport) -> None:

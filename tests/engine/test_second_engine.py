@@ -12,30 +12,13 @@ import pytest
 
 import second_engine as other
 from engine_fixtures import DockerSession, RunHomeport, Sandbox, another_engine, docker
+from layers import LAYERS
 
 MB = 1024**2
-LAYERS = {
-    "docker-bake.hcl": """
-        group "default" { targets = ["api", "web"] }
-        target "base" { context = "base" }
-        target "lib" {
-          context = "lib"
-          contexts = { base = "target:base" }
-          tags = ["MINE-lib"]
-        }
-        target "service" {
-          name = item
-          matrix = { item = ["api", "web"] }
-          context = "service"
-          contexts = { lib = "target:lib" }
-          args = { NAME = item }
-          tags = ["MINE-${item}"]
-        }
-        """,
-    "base/Dockerfile": "FROM TINY\nRUN echo base > /out\n",
+FILES = {
+    **LAYERS,
     "lib/Dockerfile": "FROM base\nCOPY words /words\nRUN cat /words >> /out\n",
     "lib/words": "some words\n",
-    "service/Dockerfile": "FROM lib\nARG NAME\nRUN echo $NAME >> /out\n",
 }
 
 
@@ -72,7 +55,7 @@ def test_a_fresh_machine_finds_everything_in_the_registry_cache_of_main(
     tiny_in_registry: str,
     second_engine: str,
 ) -> None:
-    folder = sandbox(named(LAYERS, tiny_in_registry, docker_session.name("fresh-")))
+    folder = sandbox(named(FILES, tiny_in_registry, docker_session.name("fresh-")))
     cache = ("--registry", f"{registry}/fresh")
     here = {"GITHUB_REF_NAME": "main"}
     there = {"GITHUB_REF_NAME": "feature/x", "DOCKER_HOST": second_engine}
@@ -81,8 +64,8 @@ def test_a_fresh_machine_finds_everything_in_the_registry_cache_of_main(
     assert set(counts(folder, run_homeport, *cache, env=here)) == set(everything_ran)
 
     assert counts(folder, run_homeport, *cache, env=there) == nothing_ran
-    result = docker("--host", second_engine, "run", "--rm", docker_session.name("fresh-api"), "cat", "/out")
-    assert result == "base\nsome words\napi"
+    result = docker("--host", second_engine, "run", "--rm", docker_session.name("fresh-api:1"), "cat", "/out")
+    assert result == "one\nsome words\napi"
 
 
 def test_without_the_registry_cache_a_fresh_machine_executes_everything(
@@ -92,7 +75,7 @@ def test_without_the_registry_cache_a_fresh_machine_executes_everything(
     tiny_in_registry: str,
     second_engine: str,
 ) -> None:
-    folder = sandbox(named(LAYERS, tiny_in_registry, docker_session.name("cold-")))
+    folder = sandbox(named(FILES, tiny_in_registry, docker_session.name("cold-")))
     counted = counts(folder, run_homeport, env={"DOCKER_HOST": second_engine})
     assert counted == {"base": (0, 1), "lib": (0, 2), "api": (0, 1), "web": (0, 1)}
 

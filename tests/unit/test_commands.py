@@ -26,6 +26,7 @@ def call(monkeypatch: pytest.MonkeyPatch, *argv: str) -> int:
     [
         (["biuld"], "did you mean 'build'?"),
         (["build", "--paralel"], "did you mean '--parallel'?"),
+        (["build", "--targets"], "Option '--targets' needed value"),
         (["build", "--jobs", "many"], "--jobs takes a whole number"),
         (["build", "--retries", "-1"], "--retries takes a whole number"),
         (["build", "--registry", "https://x"], "no registry"),
