@@ -61,6 +61,14 @@ def read(
         chosen = pool.submit(buildx.builder, command, builder)
         branch = pool.submit(git.branch, cwd)
         definition, warnings = _definition(command, files, names, cwd)
+        answer = asked.result() if asked else None
+        if answer is not None and answer.state == "down" and not engine.local:
+            # It may well be the engine's neighbour, and unreachable from here.
+            warnings = (
+                *warnings,
+                f"The registry {registry_prefix} doesn't answer here; the engine may reach it.",
+            )
+            answer = None
         return BuildFacts(
             definition,
             {target.name: images_of(target, cwd) for target in definition},
@@ -69,7 +77,7 @@ def read(
             command,
             branch.result(),
             {target.name: wrong for target in definition if (wrong := problem_of(target, cwd))},
-            asked.result() if asked else None,
+            answer,
             warnings,
         )
 

@@ -9,6 +9,8 @@ import http.client
 import json
 import os
 import ssl
+import urllib.error
+import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,19 +30,22 @@ class Answer:
 def ask(reference: str, timeout: float = TIMEOUT_SECONDS) -> Answer:
     """Ask the registry that holds ``reference`` (``host:port/path``). Never raises for its answers."""
     host = registry_host(reference)
-    attempts = [False, True] if _is_loopback(host) else [True]
+    attempts = ["http", "https"] if _is_loopback(host) else ["https"]
     detail = ""
-    for secure in attempts:
+    for scheme in attempts:
         try:
-            status = _status(host, secure=secure, timeout=timeout)
+            status = _status(f"{scheme}://{host}/v2/", timeout)
+        except ssl.SSLError as error:
+            # It speaks TLS that only the engine trusts, or none at all: the engine's configuration decides.
+            return Answer("ok", str(error))
         except (OSError, http.client.HTTPException) as error:
-            detail = f"{type(error).__name__}: {error}" if not str(error) else str(error)
+            detail = str(error) or type(error).__name__
             continue
         if status == http.HTTPStatus.UNAUTHORIZED:
             return Answer("ok") if has_credentials(host) else Answer("login", "it answers 401 Unauthorized")
         if status < http.HTTPStatus.BAD_REQUEST:
             return Answer("ok")
-        detail = f"it answers HTTP {status}"
+        return Answer("down", f"it answers HTTP {status}")
     return Answer("down", detail)
 
 
@@ -60,17 +65,18 @@ def has_credentials(host: str) -> bool:
     return bool(config.get("credsStore")) or bool(names & stored)
 
 
-def _status(host: str, *, secure: bool, timeout: float) -> int:
-    connection: http.client.HTTPConnection
-    if secure:
-        connection = http.client.HTTPSConnection(host, timeout=timeout, context=ssl.create_default_context())
-    else:
-        connection = http.client.HTTPConnection(host, timeout=timeout)
+def _status(url: str, timeout: float) -> int:
+    """The HTTP status of a GET; proxies are taken from the environment, as everywhere."""
+    request = urllib.request.Request(url, headers={"User-Agent": "homeport"})  # noqa: S310 - scheme is ours
     try:
-        connection.request("GET", "/v2/", headers={"User-Agent": "homeport"})
-        return connection.getresponse().status
-    finally:
-        connection.close()
+        with urllib.request.urlopen(request, timeout=timeout) as answer:  # noqa: S310
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code
+    except urllib.error.URLError as error:
+        # urllib wraps what went wrong; the caller wants the reason itself.
+        raise error.reason if isinstance(error.reason, OSError) else OSError(str(error.reason)) from error
 
 
 def _is_loopback(host: str) -> bool:
