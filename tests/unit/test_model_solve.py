@@ -152,6 +152,19 @@ def test_a_cache_that_is_not_there_has_failed_nothing() -> None:
     assert solve.failed is solve.steps["a"]
 
 
+def test_the_digest_of_an_index_counts_more_than_its_manifests() -> None:
+    solve = Solve()
+    solve.feed(vertex("e", "exporting to image", started=START))
+    for kind, digit in (
+        ("manifest", "1"),
+        ("config", "2"),
+        ("attestation manifest", "3"),
+        ("manifest list", "4"),
+    ):
+        solve.feed({"statuses": [{"id": f"exporting {kind} sha256:{digit * 64}", "vertex": "e"}]})
+    assert solve.digest == f"sha256:{'4' * 64}"
+
+
 def test_what_was_only_cancelled_has_not_failed() -> None:
     solve = Solve()
     solve.feed(vertex("a", "[1/1] RUN x", started=START, error="context canceled: context canceled"))

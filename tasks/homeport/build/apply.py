@@ -270,7 +270,9 @@ class Run:
                 self._finish(self._result(member, Status.BUILT))
             for name, (digest, record) in outcome.images.items():
                 if name in self._results:
-                    self._results[name] = replace(self._results[name], digest=digest, record=record)
+                    self._results[name] = replace(
+                        self._results[name], digest=digest or self._results[name].digest, record=record
+                    )
             return
         guilty = [member for member in left if _failed_itself(member, outcome.tail)] or left
         for member in guilty:
@@ -352,7 +354,7 @@ class Run:
             solve.cached,
             solve.executed,
             solve.context_bytes,
-            "",
+            solve.digest if status is Status.BUILT else "",
             "",
             running.attempts,
             tuple(running.retried),

@@ -21,6 +21,8 @@ LOG_LINES = 60
 
 _STEP = re.compile(r"^\[(?:(?P<where>.*?)\s+)?(?P<number>\d+)/(?P<total>\d+)\]\s+(?P<command>.*)$", re.DOTALL)
 _EXPORT = re.compile(r"^(?:\[[^\]]*\] )?exporting ")
+# "exporting manifest list sha256:..." comes after "exporting manifest sha256:..." where there is an index.
+_IMAGE = re.compile(r"^(?:exporting manifest(?: list)?|writing image) (?P<digest>sha256:[0-9a-f]{64})")
 _CANCELED = re.compile(r"context canceled|Canceled", re.IGNORECASE)
 _HARMLESS = re.compile(r"^(?:\[[^\]]*\] )?importing cache manifest ")
 # With several targets in one stream, what a step belongs to: "[api 2/5] RUN x", "[api] exporting to image".
@@ -84,6 +86,8 @@ class Solve:
     steps: dict[str, Step] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     transfers: dict[tuple[str, str], int] = field(default_factory=dict)
+    digest: str = ""
+    """The image's digest, as far as the stream tells it; the metadata file at the end is what counts."""
 
     def feed(self, message: Mapping[str, Any]) -> list[tuple[Step, str]]:
         """Fold one object of the stream in; returns the log lines that it completed, with their step."""
@@ -91,6 +95,8 @@ class Solve:
             self._feed_vertex(vertex)
         for status in message.get("statuses") or ():
             step = self.steps.get(status.get("vertex", ""))
+            if step is not None and step.own and (image := _IMAGE.match(str(status.get("id", "")))):
+                self.digest = image["digest"]
             if step is not None and _CONTEXT.search(step.name):
                 key = (status["vertex"], str(status.get("id", "")))
                 self.transfers[key] = max(self.transfers.get(key, 0), int(status.get("current") or 0))
