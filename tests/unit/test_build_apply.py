@@ -304,11 +304,10 @@ def test_ctrl_c_stops_everything_and_says_so() -> None:
 
     def interrupt() -> None:
         if len(stage.running) == 2:
-            listener.on_tick = lambda: None
-            raise KeyboardInterrupt
+            run.interrupt()
 
-    listener = Quiet(interrupt)
-    result = walk(plan({"a": [], "b": [], "c": ["a"]}), stage, listener)
+    run = Run(plan({"a": [], "b": [], "c": ["a"]}), Path(), Quiet(interrupt), start=stage.start)
+    result = run.run()
     assert result.interrupted
     assert not result.ok
     assert statuses(result) == {"a": "cancelled", "b": "cancelled", "c": "skipped"}

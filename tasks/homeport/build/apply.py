@@ -20,7 +20,8 @@ from homeport.build.grouping import joined, next_group
 from homeport.build.plan import BuildPlan, PlannedTarget
 from homeport.build.retry import backoff, transient_class
 from homeport.engine import buildx
-from homeport.engine.process import Child
+from homeport.engine.process import GRACE_SECONDS, Child
+from homeport.engine.signals import on_stop_request
 from homeport.model.graph import dependents
 from homeport.model.result import BuildResult, Status, StepResult, TargetResult
 from homeport.model.solve import Failure, Solve, Stream, failure_of, wrote_result
@@ -85,6 +86,11 @@ class _Crash:
     error: BaseException
 
 
+@dataclass(frozen=True)
+class _StopRequest:
+    pass
+
+
 class Run:
     """One walk of a plan. ``start`` is injected, so that tests of the order need no engine."""
 
@@ -112,13 +118,15 @@ class Run:
         self._rank = {
             name: position for position, name in enumerate(sorted(graph, key=lambda name: -weight[name]))
         }
-        self._events: queue.Queue[_Message | _End | _Crash] = queue.Queue()
+        # A SimpleQueue, because a signal handler puts into it, too.
+        self._events: queue.SimpleQueue[_Message | _End | _Crash | _StopRequest] = queue.SimpleQueue()
         self._running: dict[str, _Running] = {}
         self._processes: list[_Process] = []
         self._started = 0
         self._held = 0.0
         self._results: dict[str, TargetResult] = {}
         self._stopping = ""
+        self._interrupted = False
         self._epoch = time.time()
         self._zero = time.monotonic()
 
@@ -129,17 +137,16 @@ class Run:
         """
         sorter = TopologicalSorter(self.plan.graph())
         sorter.prepare()
-        interrupted = False
-        with tempfile.TemporaryDirectory(prefix="homeport-") as folder:
+        with (
+            tempfile.TemporaryDirectory(prefix="homeport-") as folder,
+            # By the queue and not as an exception: that could come between a child's start and its entry.
+            on_stop_request(self.interrupt),
+        ):
             try:
                 self._walk(sorter, Path(folder))
-            except KeyboardInterrupt:
-                interrupted = True
-                self._stop_all("interrupted")
-                while self._running or self._processes:
-                    self._wait(Path(folder))
             except BaseException:
-                self._stop_all("stopped by an error")
+                for stopper in self._stop_all("stopped by an error"):
+                    stopper.join()
                 raise
         results = tuple(
             self._results.get(target.name) or self._unstarted(target) for target in self.plan.targets
@@ -151,11 +158,15 @@ class Run:
             self.plan.jobs,
             self.plan.batches,
             self.plan.warnings,
-            interrupted,
+            self._interrupted,
             project,
             self.plan.cpus,
             facts or {},
         )
+
+    def interrupt(self) -> None:
+        """Ask the run to stop what runs and start nothing new; a second time, to kill what still runs."""
+        self._events.put(_StopRequest())
 
     def _walk(self, sorter: TopologicalSorter[str], folder: Path) -> None:
         waiting: list[str] = []
@@ -234,7 +245,11 @@ class Run:
                 break
             if isinstance(event, _Crash):
                 raise event.error
-            if isinstance(event, _End):
+            if isinstance(event, _StopRequest):
+                # Who asks again has waited enough for a graceful end.
+                self._stop_all("interrupted", grace=0.0 if self._interrupted else GRACE_SECONDS)
+                self._interrupted = True
+            elif isinstance(event, _End):
                 self._processes.remove(event.process)
                 self._ended(event.process, event.outcome)
             else:
@@ -305,18 +320,16 @@ class Run:
         if not self.plan.keep_going:
             self._stop_all(f"stopped, because {target.name} failed")
 
-    def _stop_all(self, why: str) -> None:
-        self._stopping = why
-        stoppers = [threading.Thread(target=process.child.stop) for process in self._processes]
+    def _stop_all(self, why: str, *, grace: float = GRACE_SECONDS) -> list[threading.Thread]:
+        """Start to stop everything, for the reason ``why``; what runs ends by its own events."""
+        self._stopping = self._stopping or why
+        stoppers = [
+            threading.Thread(target=process.child.stop, args=(grace,), daemon=True)
+            for process in self._processes
+        ]
         for stopper in stoppers:
             stopper.start()
-        try:
-            for stopper in stoppers:
-                stopper.join()
-        except KeyboardInterrupt:
-            # Pressed again: whoever waits for a graceful end has waited enough.
-            for process in self._processes:
-                process.child.stop(grace=0.0)
+        return stoppers
 
     def _finish(self, result: TargetResult) -> None:
         self._running.pop(result.name, None)

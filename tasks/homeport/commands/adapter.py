@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import functools
 import os
-import signal
 import sys
-import threading
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 from invoke import Exit, task
@@ -39,7 +36,9 @@ def command(help: dict[str, str]) -> Callable[[Callable[..., int]], Any]:  # noq
 def guarded(work: Callable[[], int], json_path: str = "") -> int:
     """Run ``work`` and return an exit code; every error is shown, and written to ``--json`` if asked."""
     try:
-        with _terminable():
+        from homeport.engine.signals import on_stop_request
+
+        with on_stop_request(_interrupt):
             return work()
     except HomeportError as error:
         return _failed(error, json_path)
@@ -81,29 +80,8 @@ def silence_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """Make a request to terminate (a CI job that is cancelled, a lost terminal) the same as Ctrl-C."""
-    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-
-    def interrupt(*_: object) -> NoReturn:
-        raise KeyboardInterrupt
-
-    if threading.current_thread() is not threading.main_thread():
-        # Somebody else's program: its signals are its own.
-        yield
-        return
-    before = {
-        number: signal.signal(number, interrupt)
-        for number in numbers
-        # What was told to be ignored stays so: nohup.
-        if signal.getsignal(number) is not signal.SIG_IGN
-    }
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def _interrupt() -> NoReturn:
+    raise KeyboardInterrupt
 
 
 def whole_number(text: str, option: str, default: int) -> int:

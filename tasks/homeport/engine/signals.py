@@ -1,0 +1,34 @@
+"""Requests to stop: Ctrl-C, and where the system has them SIGTERM (a cancelled CI job) and SIGHUP."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+STOP_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
+
+
+@contextmanager
+def on_stop_request(callback: Callable[[], None]) -> Iterator[None]:
+    """Call ``callback`` for each request to stop, as long as the context lasts.
+
+    It is called between any two instructions of the main thread, so it should do one safe thing: raise,
+    or put something into a ``queue.SimpleQueue``. Outside the main thread signals are somebody else's.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = [getattr(signal, name) for name in STOP_SIGNALS if hasattr(signal, name)]
+    before = {
+        number: signal.signal(number, lambda *_: callback())
+        for number in numbers
+        # What was told to be ignored stays so: nohup.
+        if signal.getsignal(number) is not signal.SIG_IGN
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
