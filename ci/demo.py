@@ -112,21 +112,17 @@ def show_next(registry: str, *, stand_ins: bool) -> None:
     """What to try now, as commands that work as they stand."""
     command = Path(homeport())
     shown = command.relative_to(ROOT) if command.is_relative_to(ROOT) else command
-    up = Path("..") / ".."
-    say("What to try next")
-    if stand_ins:
-        # Compose reads .env by itself, bake only the environment.
-        print(f"  first, once           set -a; . {(ENV_FILE).relative_to(ROOT)}; set +a")
+    stack = STACK.relative_to(ROOT)
+    there = f"(cd {stack} && ../../{shown} build --parallel"
     print(
         f"  the picture           {(REPORT / 'build.html').relative_to(ROOT)}\n"
-        f"  start the stack       cd {STACK.relative_to(ROOT)}\n"
-        "                        docker compose up -d --wait && python3 smoke.py\n"
-        "  change one service    edit domains/core-platform/data-api/main.py there, then\n"
-        f"                        {up / shown} build --parallel --registry {registry}\n"
-        f"  a base by its tag     {up / shown} build --targets extras\n"
-        f"  only the plan         {up / shown} build --parallel --dry-run\n"
+        f"  start the stack       (cd {stack} && docker compose up -d --wait && python3 smoke.py)\n"
+        f"  change one service    edit {stack}/domains/core-platform/data-api/main.py, then\n"
+        f"                        {there} --registry {registry})\n"
+        f"  a base by its tag     {there} --targets extras)\n"
+        f"  only the plan         {there} --dry-run)\n"
         f"  is all in order       {shown} doctor\n"
-        f"  take it all away      {Path('.venv/bin/python')} ci/demo.py --clean"
+        f"  take it all away      {shown.with_name('python')} ci/demo.py --clean"
     )
 
 
@@ -134,7 +130,9 @@ def clean() -> int:
     """Remove the demo's registry, and the stack with its volumes and the images that the demo built."""
     docker("container", "rm", "--force", "--volumes", REGISTRY, check=False)
     docker("compose", "--project-directory", str(STACK), "down", "--volumes", check=False)
-    built = docker("image", "ls", "--quiet", "--filter", "reference=homeiq/*").split()
+    # By the example's own label: a real HomeIQ on this engine has images of the same names.
+    own = "label=org.opencontainers.image.title=HomeIQ example"
+    built = docker("image", "ls", "--quiet", "--filter", own).split()
     if built:
         docker("image", "rm", "--force", *dict.fromkeys(built))
     ENV_FILE.unlink(missing_ok=True)

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+import threading
+import time
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -96,6 +101,87 @@ def test_a_tag_alone_makes_the_order(
     assert output_of(docker_session.name("tag-app")) == "base\ntools"
 
 
+@pytest.mark.parametrize("delay", [0.2, 0.6, 1.0])
+def test_two_builds_at_once_that_tag_the_same_base_keep_apart(
+    delay: float, repository: Repository, docker_session: DockerSession
+) -> None:
+    folder = repository(
+        {
+            "docker-bake.hcl": """
+                variable "V" {}
+                group "default" { targets = ["app"] }
+                target "base" {
+                  context = "base"
+                  args = { V = V }
+                  tags = ["MINE-two-base"]
+                }
+                target "app" {
+                  context = "app"
+                  contexts = { base = "target:base" }
+                  args = { V = V }
+                  tags = ["MINE-two-${V}"]
+                }
+                """,
+            "base/Dockerfile": "FROM TINY\nARG V\nRUN sleep 0.5; echo $V > /out\n",
+            "app/Dockerfile": "FROM base\nARG V\nRUN sleep 0.5; echo $V >> /out\n",
+        }
+    )
+    names = [f"p{delay}", f"q{delay}"]
+    started = []
+    for name in names:
+        argv = [sys.executable, "-m", "homeport", "build", "--parallel"]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        started.append(
+            subprocess.Popen(argv, cwd=folder, env={**os.environ, "V": name}, encoding="utf-8", **pipes)  # type: ignore[call-overload]
+        )
+        time.sleep(delay)
+    for process in started:
+        output, _ = process.communicate(timeout=60)
+        assert process.returncode == 0, output
+    for name in names:
+        assert output_of(docker_session.name(f"two-{name}")) == f"{name}\n{name}"
+
+
+def test_an_image_name_that_another_build_took_is_replaced_by_an_exact_link(
+    repository: Repository, run_homeport: RunHomeport, docker_session: DockerSession
+) -> None:
+    base = docker_session.name("stolen-base")
+    folder = repository(
+        {
+            "docker-bake.json": json.dumps(
+                {
+                    "group": {"default": {"targets": ["app"]}},
+                    "target": {
+                        "base": {"context": "base", "tags": [base]},
+                        "middle": {
+                            "context": "middle",
+                            "contexts": {"base": "target:base"},
+                            "tags": ["MINE-m"],
+                        },
+                        "app": {
+                            "context": "app",
+                            "contexts": {"base": "target:base", "middle": "target:middle"},
+                            "tags": ["MINE-stolen"],
+                        },
+                    },
+                }
+            ),
+            "base/Dockerfile": "FROM TINY\nRUN echo mine > /out\n",
+            "middle/Dockerfile": "FROM base\nRUN sleep 5\n",
+            "thief/Dockerfile": "FROM TINY\nRUN echo theirs > /out\n",
+            "app/Dockerfile": "FROM base\nCOPY --from=middle /out /two\n",
+        }
+    )
+    # To move a tag to another image would leave this one behind, unnamed but there; to build over it doesn't.
+    thief = threading.Timer(2.0, lambda: docker("build", "--quiet", "--tag", base, str(folder / "thief")))
+    thief.start()
+    result = result_of(folder, run_homeport, "--parallel")
+    thief.join()
+    app = next(target for target in result["targets"] if target["name"] == "app")
+    assert app["retried"] == ["base-replaced"]
+    assert output_of(docker_session.name("stolen")) == "mine"
+
+
 def test_a_compose_file_alone(
     repository: Repository, run_homeport: RunHomeport, docker_session: DockerSession
 ) -> None:
@@ -119,6 +205,26 @@ services:
     result = result_of(folder, run_homeport)
     assert [target["name"] for target in result["targets"]] == ["api"]
     assert output_of(docker_session.name("compose-api")) == "from-compose"
+
+
+def test_compose_services_without_an_image_get_the_name_that_compose_gives_them(
+    repository: Repository, run_homeport: RunHomeport, docker_session: DockerSession
+) -> None:
+    project = docker_session.name("unnamed")
+    folder = repository(
+        {
+            "compose.yml": f"name: {project}\n"
+            "services:\n"
+            "  base: {build: base, scale: 0}\n"
+            "  api: {build: {context: api, additional_contexts: {base: 'service:base'}}}\n",
+            "base/Dockerfile": "FROM TINY\nRUN echo base > /out\n",
+            "api/Dockerfile": "FROM base\nRUN echo api >> /out\n",
+        }
+    )
+    result = result_of(folder, run_homeport, "--parallel")
+    assert result["batches"] == [["base"], ["api"]]
+    assert output_of(f"{project}-api") == "base\napi"
+    assert output_of(f"{project}-base") == "base"
 
 
 def test_a_compose_file_that_cannot_be_loaded_is_left_out_with_a_warning(

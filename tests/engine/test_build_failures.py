@@ -57,6 +57,23 @@ def failed(done: subprocess.CompletedProcess[str], code: int) -> str:
             [],
             "circle",
         ),
+        ({"compose.yml": "services:\n  a: {image: x}\n"}, [], "There is nothing to build"),
+        (
+            {
+                "docker-bake.hcl": 'target "default" {\n  contexts = { up = ".." }\n}\n',
+                "Dockerfile": "FROM x\n",
+            },
+            ["--dry-run"],
+            "fs.read=..",
+        ),
+        (
+            {
+                "docker-bake.hcl": 'target "default" {\n  entitlements = ["network.host"]\n}\n',
+                "Dockerfile": "#",
+            },
+            [],
+            "network.host",
+        ),
         ({"docker-bake.hcl": BAKE}, [], "its Dockerfile 'Dockerfile' is not there"),
         (
             {"docker-bake.hcl": 'target "default" {\n  context = "gone"\n}\n'},
@@ -225,6 +242,8 @@ def test_interrupted_leaves_nothing_running(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         encoding="utf-8",
+        # A shell gives its background jobs an ignored SIGINT, and CI may run the tests as one.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     )
     try:
         wait_until(lambda: len([pid for pid in processes_with(mark) if pid != process.pid]) >= 2)

@@ -235,7 +235,7 @@ def test_the_dockerfile_is_named_from_the_root() -> None:
         ({"tags": ["a"]}, BuildOptions(), 1),
         ({"tags": ["a"]}, REGISTRY, 2),
         ({"tags": ["a"], "cache-to": ["type=inline"]}, BuildOptions(), 1),
-        ({"output": ["type=local,dest=x", "type=tar,dest=y"]}, BuildOptions(), 2),
+        ({"output": ["type=local,dest=x"]}, BuildOptions(), 0),
         ({"tags": ["a"]}, PUSH, 0),
     ],
 )
@@ -243,3 +243,43 @@ def test_how_many_results_are_written(
     spec_of_it: dict[str, Any], options: BuildOptions, exports: int
 ) -> None:
     assert make(facts({"a": spec_of_it}, answer=OK), options).targets[0].exports == exports
+
+
+def test_a_link_to_an_image_of_this_run_is_pinned_and_has_an_exact_form() -> None:
+    target = planned(make(facts(LAYERS, "api"), BuildOptions()), "api")
+    assert target.pins == {"lib": "lib"}
+    assert target.exact["target"]["api"]["contexts"]["lib"] == "target:lib"
+    assert target.exact["target"]["lib"]["output"] == ["type=cacheonly"]
+
+
+def test_with_pull_a_link_stays_a_link() -> None:
+    targets: Targets = {**LAYERS, "api": {**LAYERS["api"], "pull": True}}
+    target = planned(make(facts(targets, "api"), BuildOptions()), "api")
+    assert target.pins == {}
+    assert target.document["target"]["api"]["contexts"]["lib"] == "target:lib"
+
+
+def test_without_the_containerd_store_links_stay_links() -> None:
+    plan = make(facts(LAYERS, "api", containerd_store=False), BuildOptions())
+    assert spec(plan, "api")["contexts"]["lib"] == "target:lib"
+
+
+def test_cacheonly_that_was_asked_for_stays() -> None:
+    plan = make(facts({"a": {"tags": ["a"], "output": [{"type": "cacheonly"}]}}), BuildOptions())
+    assert spec(plan, "a")["output"] == ["type=cacheonly"]
+
+
+def test_a_context_that_is_an_image_of_another_target_is_a_dependency() -> None:
+    targets: Targets = {
+        "app": {"contexts": {"foo": "docker-image://x/base:1"}},
+        "base": {"tags": ["x/base:1"]},
+    }
+    assert make(facts(targets, "app", images={"app": ("foo",)}), BuildOptions()).batches == (
+        ("base",),
+        ("app",),
+    )
+
+
+def test_a_password_in_a_remote_context_is_not_repeated() -> None:
+    target = make(facts({"a": {"context": "https://me:secret@host/x.git"}}), BuildOptions()).targets[0]
+    assert target.dockerfile == "Dockerfile"

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homeport.model.dockerfile import expand, images, instructions, reachable, stages
+from homeport.model.dockerfile import images, instructions, platform_args, reachable, stages
+from homeport.model.expansion import expand
 
 
 def refs(text: str, args: dict[str, str] | None = None, wanted: str = "") -> tuple[str, ...]:
-    return images(stages(textwrap.dedent(text), args), wanted)
+    return images(stages(textwrap.dedent(text), args, platform_args("linux/arm64")), wanted)
 
 
 @pytest.mark.parametrize(
@@ -45,6 +46,18 @@ def refs(text: str, args: dict[str, str] | None = None, wanted: str = "") -> tup
         ("FROM a\nRUN <<-'X' cat\n\tFROM no\n\tX\nFROM b", ("b",)),
         ("FROM a\nCOPY <<one <<two /x/\n1\none\nFROM no\ntwo\nCOPY --from=z q q", ("a", "z")),
         ("FROM a\nONBUILD COPY --from=deep x y", ("a", "deep")),
+        # No here-documents, whatever they look like; each was swallowed by a simpler reader.
+        ("FROM a\nRUN echo $((1<<n))\nFROM b", ("b",)),
+        ('FROM a\nRUN echo "see <<EOF"\nFROM b', ("b",)),
+        ("FROM a\nRUN sh -c 'cat << EOF'\nFROM b", ("b",)),
+        ("FROM a\nRUN true <<<x\nFROM b", ("b",)),
+        ("FROM a\nRUN cat <<NEVER-ENDS\nFROM b", ("b",)),
+        ("FROM a\nRUN <<END-X cat\nFROM no\nEND-X\nFROM b", ("b",)),
+        ("FROM a\nRUN 3<<EOF cat\nFROM no\nEOF\nFROM b", ("b",)),
+        ('FROM "quoted:1"\nCOPY --from="tools:1" a b', ("quoted:1", "tools:1")),
+        ('FROM a\nRUN --mount=type=bind,"from=lib:1",target=/m true', ("a", "lib:1")),
+        ("FROM base-$TARGETARCH", ("base-arm64",)),
+        ("FROM --platform=$BUILDPLATFORM x", ("x",)),
         ("\ufeffFROM bom", ("bom",)),
         ("FROM a\r\nCOPY --from=b x y\r\n", ("a", "b")),
         ("FROM\tspaced\tAS\tx\nFROM x", ("spaced",)),
@@ -84,8 +97,31 @@ def test_instructions_have_their_first_line() -> None:
     assert found[1].value == "x   y"
 
 
-def test_escaped_dollar() -> None:
-    assert expand(r"\$V $V", {"V": "1"}) == "$V 1"
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (r"\$V $V", "$V 1.2.txt"),
+        ("${V}${NO}", "1.2.txt"),
+        ("${NO-word}|${EMPTY-word}|${NO:-word}|${EMPTY:-word}", "word||word|word"),
+        ("${V+yes}|${NO+yes}|${EMPTY:+yes}|${EMPTY+yes}", "yes|||yes"),
+        ("${NO:-${V}}", "1.2.txt"),
+        ("${NO:-${EMPTY:-deep}}", "deep"),
+        ("${V%.*}|${V%%.*}|${V#*.}|${V##*.}", "1.2|1|2.txt|txt"),
+        ("${V/./_}|${V//./_}", "1_2.txt|1_2_txt"),
+        ("${V:?gone}", "1.2.txt"),
+        ("$", "$"),
+        ("${", ""),
+        ("${V", "1.2.txt"),
+        ("a$5b", "ab"),
+    ],
+)
+def test_variables(text: str, expected: str) -> None:
+    assert expand(text, {"V": "1.2.txt", "EMPTY": ""}) == expected
+
+
+@given(st.text("ab${}:-+%#/?*.\\"))
+def test_any_text_expands(text: str) -> None:
+    expand(text, {"a": "b"})
 
 
 @given(st.text())

@@ -10,7 +10,7 @@ import queue
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -21,7 +21,7 @@ from homeport.build.plan import BuildPlan, PlannedTarget
 from homeport.build.retry import backoff, transient_class
 from homeport.engine import buildx
 from homeport.engine.process import GRACE_SECONDS, Child
-from homeport.engine.signals import on_stop_request
+from homeport.engine.signals import ignore_stop_requests, on_stop_request
 from homeport.model.graph import dependents
 from homeport.model.result import BuildResult, Status, StepResult, TargetResult
 from homeport.model.solve import Failure, Solve, Stream, failure_of, wrote_result
@@ -53,6 +53,8 @@ class _Running:
     attempts: int = 1
     retried: list[str] = field(default_factory=list)
     again_at: float = 0.0
+    exact: bool = False
+    """Build with bake's own links, because an image of this run has lost its name to another build."""
 
 
 @dataclass(eq=False)
@@ -148,6 +150,8 @@ class Run:
                 for stopper in self._stop_all("stopped by an error"):
                     stopper.join()
                 raise
+            if self._interrupted:
+                ignore_stop_requests()
         results = tuple(
             self._results.get(target.name) or self._unstarted(target) for target in self.plan.targets
         )
@@ -209,7 +213,7 @@ class Run:
 
     def _start_process(self, members: list[_Running], folder: Path) -> None:
         """Start one process for ``members``; its thread ends with an event, whatever happens."""
-        document = joined([member.target.document for member in members])
+        document = joined([self._document(member) for member in members])
         names = [member.target.name for member in members]
         stream = Stream(names, linked=len(document["target"]) > len(names))
         for member in members:
@@ -233,6 +237,19 @@ class Run:
                 self._events.put(_End(process, outcome))
 
         threading.Thread(target=work, name=f"build {' '.join(names)}", daemon=True).start()
+
+    def _document(self, member: _Running) -> Mapping[str, Any]:
+        """The target's document with the images of this run pinned to the digests that were built."""
+        target = member.target
+        if member.exact:
+            return target.exact
+        spec = dict(target.document["target"][target.name])
+        contexts = dict(spec.get("contexts") or {})
+        for key, maker in target.pins.items():
+            contexts[key] = f"{contexts[key]}@{self._results[maker].digest}"
+        if target.pins:
+            spec["contexts"] = contexts
+        return {**target.document, "target": {**target.document["target"], target.name: spec}}
 
     def _wait(self, folder: Path) -> list[str]:
         """Take in events until a target ends or a tick has passed; returns the targets that ended."""
@@ -289,7 +306,8 @@ class Run:
                         self._results[name], digest=digest or self._results[name].digest, record=record
                     )
             return
-        guilty = [member for member in left if _failed_itself(member, outcome.tail)] or left
+        named = [member for member in left if f"target {member.target.name}: " in outcome.tail]
+        guilty = named or [member for member in left if member.solve.failed is not None] or left
         for member in guilty:
             if not self._stopping:
                 self._failed(member, outcome)
@@ -308,6 +326,14 @@ class Run:
         failure = failure_of(member.solve, outcome.tail)
         if failure.line and target.dockerfile:
             failure = replace(failure, dockerfile=target.dockerfile)
+        if not member.exact and any(self._results[m].digest in failure.message for m in target.pins.values()):
+            # Another build has moved the tag since: what was built here is only reachable by a link.
+            member.exact = True
+            member.retried.append("base-replaced")
+            member.attempts += 1
+            member.again_at = time.monotonic()
+            self.listener.retrying(target, "base-replaced", 0.0)
+            return
         why = transient_class(failure.message)
         if why and member.attempts <= self.plan.retries:
             wait = backoff(member.attempts)
@@ -376,10 +402,6 @@ class Run:
             steps,
             tuple(dict.fromkeys(solve.warnings)),
         )
-
-
-def _failed_itself(member: _Running, tail: str) -> bool:
-    return member.solve.failed is not None or f"target {member.target.name}: " in tail
 
 
 def start_build(plan: BuildPlan, cwd: Path, metadata: Path) -> Child:

@@ -8,9 +8,11 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from homeport.engine import buildx, docker, git, registry
 from homeport.engine.buildx import Builder
+from homeport.engine.compose import image_names as compose_images
 from homeport.engine.docker import Engine
 from homeport.errors import DefinitionError, UsageError
 from homeport.model import dockerfile
@@ -51,7 +53,9 @@ def read(
     Raises DefinitionError, UsageError or EnvironmentProblem; nothing has been touched then.
     """
     for file in files:
-        if file != "-" and not _REMOTE.match(file) and not (cwd / file).is_file():
+        if file == "-":
+            raise UsageError("--file can't read standard input.", hint="Write the definition into a file.")
+        if not _REMOTE.match(file) and not (cwd / file).is_file():
             raise UsageError(f"There is no file {file!r} in {cwd}.", hint="Correct --file or [build] files.")
     # The engine is asked first: where it is missing, what buildx says about it is much harder to read.
     engine = docker.engine()
@@ -61,6 +65,7 @@ def read(
         chosen = pool.submit(buildx.builder, command, builder)
         branch = pool.submit(git.branch, cwd)
         definition, warnings = _definition(command, files, names, cwd)
+        definition = _with_compose_names(definition, files, cwd)
         answer = asked.result() if asked else None
         if answer is not None and answer.state == "down" and not engine.local:
             # It may well be the engine's neighbour, and unreachable from here.
@@ -71,7 +76,7 @@ def read(
             answer = None
         return BuildFacts(
             definition,
-            {target.name: images_of(target, cwd) for target in definition},
+            {target.name: images_of(target, cwd, engine.platform) for target in definition},
             engine,
             chosen.result(),
             command,
@@ -100,15 +105,38 @@ def _definition(
         definition, warnings = buildx.definition(command, alone, names, cwd)
         left_out = (
             f"The Compose file was left out, because bake can't load it ({error.cause or error.what}); "
-            f"built from {', '.join(alone)} alone. Say which files count with [build] files."
+            f"what counts is {', '.join(alone)} alone. Say which files count with [build] files."
         )
         return definition, (left_out, *warnings)
 
 
-def images_of(target: Target, cwd: Path) -> tuple[str, ...]:
-    """Images and named contexts that the target's Dockerfile refers to; none where it can't be read here."""
+def _with_compose_names(definition: Definition, files: Sequence[str], cwd: Path) -> Definition:
+    """Give the images of Compose services that have no ``image`` the names that Compose gives them."""
+    compose = [file for file in files if file.endswith((".yaml", ".yml"))]
+    there = compose or (not files and any((cwd / name).is_file() for name in buildx.COMPOSE_FILES))
+    if not there or all(target.tags for target in definition):
+        return definition
+    names = compose_images(compose, cwd)
+    targets = {
+        target.name: Target(target.name, MappingProxyType({**target.spec, "tags": list(names[target.name])}))
+        if not target.tags and names.get(target.name)
+        else target
+        for target in definition
+    }
+    return Definition(MappingProxyType(targets), definition.requested)
+
+
+def images_of(target: Target, cwd: Path, platform: str) -> tuple[str, ...]:
+    """Images and named contexts that the target's Dockerfile refers to; none where it can't be read here.
+
+    ``platform`` is the engine's own, for a target that asks for none.
+    """
     text = dockerfile_text(target, cwd)
-    return () if text is None else dockerfile.images(dockerfile.stages(text, target.args), target.stage)
+    found: dict[str, None] = {}
+    for wanted in target.spec.get("platforms") or [platform] if text is not None else []:
+        stages = dockerfile.stages(text or "", target.args, dockerfile.platform_args(str(wanted)))
+        found |= dict.fromkeys(dockerfile.images(stages, target.stage))
+    return tuple(found)
 
 
 def dockerfile_text(target: Target, cwd: Path) -> str | None:
@@ -124,7 +152,12 @@ def dockerfile_text(target: Target, cwd: Path) -> str | None:
 
 def dockerfile_path(target: Target, cwd: Path) -> Path | None:
     """Where the target's Dockerfile lies on this machine; None for a remote context."""
-    return None if is_remote(target.context) else local_path(target.context, cwd) / target.dockerfile
+    if is_remote(target.context):
+        return None
+    path = local_path(target.context, cwd) / target.dockerfile
+    lower = path.with_name("dockerfile")
+    # buildx takes a lower-case name, too, where the usual one is not there.
+    return lower if path.name == "Dockerfile" and not path.exists() and lower.is_file() else path
 
 
 def local_path(context: str, cwd: Path) -> Path:

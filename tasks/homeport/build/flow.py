@@ -11,6 +11,7 @@ from rich.console import Console
 
 from homeport.build import facts as reading
 from homeport.build import plan as planning
+from homeport.build import privileges
 from homeport.build.apply import Run
 from homeport.build.facts import BuildFacts
 from homeport.build.plan import BuildOptions, PlannedTarget
@@ -20,7 +21,7 @@ from homeport.model.result import BuildResult, Status, TargetResult
 from homeport.model.solve import Solve
 from homeport.report import github, page, timeline, trace
 from homeport.report.console import Progress, make_console, show_result, show_warnings
-from homeport.report.document import build_document, make_folder, write_json, write_text
+from homeport.report.document import build_document, check_json, make_folder, write_json, write_text
 
 MOST_ANNOTATIONS = 10
 """GitHub shows no more errors of a step; the summary and the console have them all."""
@@ -48,6 +49,8 @@ def run(request: Request) -> int:
     console = make_console(sys.stderr if request.json == "-" else sys.stdout)
     if request.report:
         make_folder(Path(request.report))
+    if request.json:
+        check_json(request.json)
     facts = reading.read(
         request.cwd,
         files=request.files,
@@ -56,6 +59,8 @@ def run(request: Request) -> int:
         registry_prefix=request.options.registry,
     )
     plan = planning.make(facts, request.options)
+    planned = [facts.definition.targets[target.name] for target in plan.targets]
+    privileges.require(planned, request.options.allow, request.cwd, os.environ)
     show_warnings(plan.warnings, console)
     if request.dry_run:
         show_plan(plan, console)
@@ -91,8 +96,11 @@ def _report(result: BuildResult, request: Request, console: Console) -> None:
         for target in result.having(Status.FAILED)[:MOST_ANNOTATIONS]:
             print(github.annotation(target), file=console.file)
         if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
-            with Path(summary).open("a", encoding="utf-8", errors="replace") as file:
-                file.write(github.step_summary(result))
+            try:
+                with Path(summary).open("a", encoding="utf-8", errors="replace") as file:
+                    file.write(github.step_summary(result))
+            except OSError as error:
+                show_warnings((f"The step summary can't be written: {error.strerror}.",), console)
     if request.report:
         folder = Path(request.report)
         document = build_document(result)

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from homeport.build.facts import BuildFacts
+from homeport.build.facts import BuildFacts, is_remote
 from homeport.errors import DefinitionError, EnvironmentProblem
 from homeport.model import graph
 from homeport.model.jobs import default_jobs
@@ -17,6 +17,7 @@ from homeport.model.reference import cache_reference, normalized, rerooted
 from homeport.model.targets import TARGET_SCHEME, Target
 
 _NO_EXPORT = "type=cacheonly"
+IMAGE_SCHEME = "docker-image://"
 _IMAGE_OUTPUTS = {"image", "registry", "docker"}
 
 
@@ -50,6 +51,10 @@ class PlannedTarget:
     """Where the Dockerfile lies, for error messages: buildx shows only its last part."""
     exports: int = 0
     """How many results BuildKit writes for it (images, files, caches); 0: only its end can tell."""
+    pins: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """Contexts of ``document`` that name an image of this run, and the target that makes it."""
+    exact: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    """The same with bake's own links, for when another build has taken such an image's name meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +96,9 @@ def make(facts: BuildFacts, options: BuildOptions) -> BuildPlan:
     for name in (name for batch in batches for name in batch):
         document, pushes = _document(name, facts, options, tagged, images, warnings)
         cache_from, cache_to = _caches(name, document, facts, options, caches)
+        pins = {} if facts.definition.targets[name].spec.get("pull") else _pins(name, facts, images)
+        exact, _ = _document(name, facts, options, tagged, {}, [], exporting=name in images)
+        _caches(name, exact, facts, options, caches)
         planned.append(
             PlannedTarget(
                 name,
@@ -102,7 +110,9 @@ def make(facts: BuildFacts, options: BuildOptions) -> BuildPlan:
                 cache_from,
                 cache_to,
                 _dockerfile(facts.definition.targets[name]),
-                0 if pushes else _exports(document["target"][name]),
+                0 if pushes else _exports(document["target"][name], facts.builder.shares_engine_images),
+                pins,
+                exact,
             )
         )
     return BuildPlan(
@@ -139,9 +149,13 @@ def tag_dependencies(facts: BuildFacts, warnings: list[str]) -> dict[str, dict[s
     for target in facts.definition:
         replaced = {normalized(name) for name in target.contexts}
         found[target.name] = {}
-        for image in facts.images[target.name]:
+        named = [
+            value[len(IMAGE_SCHEME) :] for value in target.contexts.values() if value.startswith(IMAGE_SCHEME)
+        ]
+        for image in (*facts.images[target.name], *named):
             makers = producers.get(normalized(image), [])
-            if normalized(image) in replaced or not makers or target.name in makers:
+            hidden = normalized(image) in replaced and image not in named
+            if hidden or not makers or target.name in makers:
                 continue
             wanted = [name for name in makers if name in requested] or makers
             found[target.name][image] = wanted[0]
@@ -167,7 +181,8 @@ def _names_in_engine(facts: BuildFacts, needed: set[str]) -> dict[str, str]:
     With the docker driver an image is there at once, so what builds on it need not solve it again: one
     build, one target. Elsewhere, or where the tag isn't the target's alone, the link stays as bake has it.
     """
-    if not facts.builder.shares_engine_images:
+    if not facts.builder.shares_engine_images or not facts.engine.containerd_store:
+        # Without the containerd store an image can't be named by its digest, and a tag may be moved.
         return {}
     targets = [facts.definition.targets[name] for name in facts.definition.targets if name in needed]
     users: dict[str, int] = {}
@@ -177,23 +192,33 @@ def _names_in_engine(facts: BuildFacts, needed: set[str]) -> dict[str, str]:
     found = {}
     for target in targets:
         own = [tag for tag in target.tags if users[normalized(tag)] == 1]
-        if own and not _explicit_outputs(target):
+        requested = target.name in facts.definition.requested
+        if own and not (target.outputs if requested else _explicit_outputs(target)):
             found[target.name] = own[0]
     return found
 
 
 def _dockerfile(target: Target) -> str:
     if target.inline_dockerfile is not None:
-        return ""
+        return "dockerfile-inline"
+    if is_remote(target.context):
+        return target.dockerfile  # the context is a URL, and may carry a password
     return posixpath.normpath(posixpath.join(target.context.replace("\\", "/"), target.dockerfile))
 
 
-def _exports(spec: Mapping[str, Any]) -> int:
-    outputs = spec.get("output") or ["type=docker"]
-    if _NO_EXPORT in outputs:
+def _exports(spec: Mapping[str, Any], shares_engine_images: bool) -> int:
+    outputs = spec.get("output") or []
+    if outputs or not shares_engine_images:
+        # Elsewhere a step follows the export (loading into the engine), which may fail yet.
         return 0
     caches = [entry for entry in spec.get("cache-to") or () if "inline" not in str(entry)]
-    return len(outputs) + len(caches)
+    return 1 + len(caches)
+
+
+def _pins(name: str, facts: BuildFacts, images: Mapping[str, str]) -> dict[str, str]:
+    contexts = facts.definition.targets[name].contexts
+    makers = {key: value.removeprefix(TARGET_SCHEME) for key, value in contexts.items()}
+    return {key: maker for key, maker in makers.items() if maker in images and contexts[key] != maker}
 
 
 def _explicit_outputs(target: Target) -> list[dict[str, str]]:
@@ -207,15 +232,22 @@ def _document(
     tagged: Mapping[str, Mapping[str, str]],
     images: Mapping[str, str],
     warnings: list[str],
+    *,
+    exporting: bool = False,
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """The bake document that builds just this target, and the names it pushes."""
+    """The bake document that builds just this target, and the names it pushes.
+
+    ``exporting`` says that the target's image is wanted in the engine though nobody asked for it.
+    """
     target = facts.definition.targets[name]
     spec, linked = _linked_spec(target, facts, tagged, images)
     pushes: tuple[str, ...] = ()
     if name in facts.definition.requested and options.push:
         pushes = _push(target, spec, facts, options, warnings)
-    elif name in facts.definition.requested or name in images:
-        if outputs := _explicit_outputs(target):
+    elif name in facts.definition.requested or name in images or exporting:
+        # Of a target that is only linked to, bake says "cacheonly" itself.
+        outputs = target.outputs if name in facts.definition.requested else _explicit_outputs(target)
+        if outputs:
             spec["output"] = [csv_entry(output) for output in outputs]
         elif facts.builder.shares_engine_images:
             spec.pop("output", None)
@@ -242,7 +274,8 @@ def _linked_spec(
         links |= {image: f"{TARGET_SCHEME}{maker}" for image, maker in tagged[target.name].items()}
     for key, value in links.items():
         maker = str(value)[len(TARGET_SCHEME) :]
-        if maker in images:
+        # With "pull" BuildKit would look for the image in a registry, and perhaps find somebody else's.
+        if maker in images and not spec.get("pull"):
             contexts[key] = f"docker-image://{images[maker]}"
             continue
         contexts[key] = f"{TARGET_SCHEME}{maker}"

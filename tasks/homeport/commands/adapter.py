@@ -24,13 +24,19 @@ def command(help: dict[str, str]) -> Callable[[Callable[..., int]], Any]:  # noq
     def wrap(function: Callable[..., int]) -> Any:
         @functools.wraps(function)
         def adapted(*args: Any, **kwargs: Any) -> None:
-            code = guarded(lambda: function(*args, **kwargs), str(kwargs.get("json", "")))
+            code = guarded(lambda: _real(function, args, kwargs), str(kwargs.get("json", "")))
             if code:
                 raise Exit(code=code)
 
         return task(adapted, help=help, auto_shortflags=False)
 
     return wrap
+
+
+def _real(function: Callable[..., int], args: tuple[Any, ...], kwargs: dict[str, Any]) -> int:
+    if args and args[0].config.run.dry:
+        raise UsageError("invoke's --dry does nothing here.", hint="Use 'build --dry-run' to see the plan.")
+    return function(*args, **kwargs)
 
 
 def guarded(work: Callable[[], int], json_path: str = "") -> int:
@@ -62,7 +68,8 @@ def _failed(error: HomeportError, json_path: str) -> int:
         try:
             write_json(json_path, {"error": error.as_dict()})
         except HomeportError as second:
-            show_error(second, make_console(sys.stderr))
+            if second.what != error.what:
+                show_error(second, make_console(sys.stderr))
     return error.exit_code
 
 
@@ -88,7 +95,7 @@ def whole_number(text: str, option: str, default: int) -> int:
     """The value of a number option; empty is ``default``. Raises UsageError for anything else."""
     if not text:
         return default
-    if not (text.isascii() and text.isdigit()):
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
         raise UsageError(f"{option} takes a whole number of 0 or more, not {text!r}.")
     return int(text)
 

@@ -47,6 +47,7 @@ def build(
 
     cwd = Path.cwd()
     config = settings.read(cwd).build
+    registry = registry.rstrip("/")
     if registry:
         check_registry(registry, "--registry")
     options = BuildOptions(

@@ -25,7 +25,10 @@ def read(cwd: Path) -> Config:
         return parse_config(_load(own), own.name)
     project = cwd / "pyproject.toml"
     if project.is_file():
-        table = _load(project).get("tool", {}).get("homeport", {})
+        tools = _load(project).get("tool")
+        table = tools.get("homeport", {}) if isinstance(tools, dict) else {}
+        if not isinstance(table, dict):
+            raise UsageError("pyproject.toml: 'tool.homeport' must be a table, [tool.homeport].")
         return parse_config(table, "pyproject.toml, [tool.homeport]")
     return Config()
 
@@ -34,7 +37,7 @@ def _load(path: Path) -> dict[str, Any]:
     try:
         document: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
         return document
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise UsageError(
             f"{path.name} can't be read: {error}.", hint="Correct it there; it must be TOML in UTF-8."
         ) from error

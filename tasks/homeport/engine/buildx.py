@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -60,6 +61,7 @@ def command(plugin: Plugin) -> tuple[str, ...]:
 
 def builder(buildx: Sequence[str], name: str = "") -> Builder:
     """The builder called ``name``, or the current one. Raises UsageError or EnvironmentProblem."""
+    name = name or os.environ.get("BUILDX_BUILDER", "")
     done = process.run([*buildx, "ls", "--format", "json"])
     found = parse_builders(done.stdout)
     chosen = [item for item in found if (item["Name"] == name if name else item.get("Current"))]
@@ -238,7 +240,7 @@ def _definition_error(
         return DefinitionError(
             f"There is no bake file and no Compose file in {cwd}.",
             hint="Run this in your repository's root, or name the file with --file. Bake looks for "
-            "docker-bake.hcl, docker-bake.json, compose.yaml and docker-compose.yml.",
+            "docker-bake.hcl, docker-bake.json, compose.yaml, compose.yml and docker-compose.yml.",
         )
     if "failed to find target default" in said and not names:
         return DefinitionError(

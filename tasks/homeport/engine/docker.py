@@ -48,6 +48,7 @@ class Engine:
     context: str
     name: str
     plugins: Mapping[str, Plugin] = field(hash=False)
+    platform: str = "linux/amd64"
 
     def plugin(self, name: str) -> Plugin:
         """A plugin by name; raises EnvironmentProblem with the way to get it."""
@@ -149,7 +150,14 @@ def parse_engine(document: Mapping[str, Any], *, host: str = "") -> Engine:
         context=str(client.get("Context") or ""),
         name=str(document.get("Name") or ""),
         plugins=plugins,
+        platform=_platform(document),
     )
+
+
+def _platform(document: Mapping[str, Any]) -> str:
+    machine = str(document.get("Architecture") or "x86_64")
+    known = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm/v7", "i686": "386"}
+    return f"{document.get('OSType') or 'linux'}/{known.get(machine, machine)}"
 
 
 def _same_machine(document: Mapping[str, Any], root: str) -> bool:

@@ -31,4 +31,14 @@ def on_stop_request(callback: Callable[[], None]) -> Iterator[None]:
         yield
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler)
+            # Ignored meanwhile: see ignore_stop_requests.
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, handler)
+
+
+def ignore_stop_requests() -> None:
+    """From here on ignore them: the program stops already, and has only to say so."""
+    if threading.current_thread() is threading.main_thread():
+        for name in STOP_SIGNALS:
+            if hasattr(signal, name):
+                signal.signal(getattr(signal, name), signal.SIG_IGN)

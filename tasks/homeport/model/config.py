@@ -78,6 +78,8 @@ def _value(hint: Any, value: Any, source: str, key: str) -> Any:
         if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
             return value
         raise UsageError(f"{source}: '{key}' must be a whole number of 0 or more, not {value!r}.")
+    if any("\0" in text for text in (value if isinstance(value, list) else [value]) if isinstance(text, str)):
+        raise UsageError(f"{source}: '{key}' has a character that no program can be given.")
     if hint is str:
         if not isinstance(value, str):
             raise UsageError(f"{source}: '{key}' must be text, not {value!r}.")

@@ -6,17 +6,19 @@ here-documents, ``FROM``, ``COPY --from``, ``RUN --mount=from=``, ARG scope and 
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from homeport.model.expansion import expand
+
 _DIRECTIVE = re.compile(r"^#\s*([a-zA-Z][a-zA-Z0-9]*)\s*=\s*(.+?)\s*$")
-_HEREDOC = re.compile(r"<<(-?)\s*([\"']?)([A-Za-z_][A-Za-z0-9_.]*)\2")
+# A here-document is a shell word of its own (buildkit: frontend/dockerfile/parser, reHeredoc).
+_HEREDOC = re.compile(r"^\d*<<(-?)([^<]+)$")
+_WORD = re.compile(r"""(?:[^\s"'\\]|\\.|"(?:\\.|[^"\\])*"|'[^']*')+""")
 _FLAG = re.compile(r"^--([a-z0-9-]+)(?:=(\S*))?(?:\s+|$)", re.IGNORECASE)
-_VARIABLE = re.compile(
-    r"(?P<escaped>\\\$)|\$(?:(?P<plain>[A-Za-z_]\w*)|\{(?P<name>[A-Za-z_]\w*)(?::(?P<op>[-+])(?P<word>[^}]*))?\})"
-)
-_HEREDOC_INSTRUCTIONS = {"RUN", "COPY", "ADD"}
+_HEREDOC_INSTRUCTIONS = {"RUN", "COPY", "ADD", "ONBUILD"}
 
 
 @dataclass(frozen=True)
@@ -60,19 +62,30 @@ def instructions(text: str) -> Iterator[Instruction]:
         yield Instruction(keyword, flags, value, first + 1)
 
 
-def stages(text: str, args: Mapping[str, str] | None = None) -> tuple[Stage, ...]:
+def platform_args(platform: str) -> dict[str, str]:
+    """The arguments that BuildKit declares by itself for a platform such as ``linux/arm64/v8``."""
+    system, _, rest = platform.partition("/")
+    architecture, _, variant = rest.partition("/")
+    parts = {"PLATFORM": platform, "OS": system, "ARCH": architecture, "VARIANT": variant}
+    return {f"{side}{name}": value for side in ("TARGET", "BUILD") for name, value in parts.items()}
+
+
+def stages(
+    text: str, args: Mapping[str, str] | None = None, platform: Mapping[str, str] | None = None
+) -> tuple[Stage, ...]:
     """The stages of a Dockerfile with variables expanded as BuildKit does for ``FROM``.
 
     ``args`` are the build arguments given from outside; they replace defaults of global ARGs only where
-    the file declares them. A variable without a value expands to nothing.
+    the file declares them. ``platform`` are those that are there without being declared. A variable without
+    a value expands to nothing.
     """
     given = args or {}
-    scope: dict[str, str] = {}
+    scope: dict[str, str] = dict(platform or {})
     found: list[Stage] = []
     for instruction in instructions(text):
         if instruction.keyword == "FROM":
             words = instruction.value.split()
-            base = expand(words[0], scope) if words else ""
+            base = _unquoted(expand(words[0], scope)) if words else ""
             name = words[2] if len(words) >= 3 and words[1].upper() == "AS" else ""
             found.append(Stage(name.lower(), len(found), base, ()))
         elif instruction.keyword == "ARG" and not found:
@@ -120,23 +133,6 @@ def images(all_stages: tuple[Stage, ...], wanted: str = "") -> tuple[str, ...]:
     return tuple(found)
 
 
-def expand(text: str, scope: Mapping[str, str]) -> str:
-    """Expand ``$x``, ``${x}``, ``${x:-word}`` and ``${x:+word}``; a word may hold simple variables."""
-
-    def value(match: re.Match[str]) -> str:
-        if match["escaped"]:
-            return "$"
-        name = match["plain"] or match["name"]
-        current = scope.get(name, "")
-        if match["op"] == "-":
-            return current or expand(match["word"], scope)
-        if match["op"] == "+":
-            return expand(match["word"], scope) if current else ""
-        return current
-
-    return _VARIABLE.sub(value, text)
-
-
 def _stage_named(
     all_stages: tuple[Stage, ...], name: str, before: int, *, numbers: bool = True
 ) -> Stage | None:
@@ -150,11 +146,11 @@ def _stage_named(
 
 def _references(instruction: Instruction, scope: Mapping[str, str]) -> Iterator[str]:
     if instruction.keyword in {"COPY", "ADD"}:
-        yield from (value for flag, value in instruction.flags if flag == "from" and value)
+        yield from (_unquoted(value) for flag, value in instruction.flags if flag == "from" and value)
     elif instruction.keyword == "RUN":
         for flag, value in instruction.flags:
             if flag == "mount":
-                options = dict(part.partition("=")[::2] for part in value.split(","))
+                options = dict(part.partition("=")[::2] for part in next(csv.reader([value]), []))
                 if options.get("from"):
                     yield expand(options["from"], scope)
     elif instruction.keyword == "ONBUILD":
@@ -195,13 +191,21 @@ def _logical_line(lines: list[str], position: int, escape: str) -> tuple[str, in
 
 
 def _skip_heredocs(lines: list[str], position: int, rest: str) -> int:
-    for dash, _, word in _HEREDOC.findall(rest):
-        while position < len(lines):
-            line = lines[position].lstrip("\t") if dash else lines[position]
-            position += 1
-            if line == word:
+    for word in _WORD.findall(rest):
+        match = _HEREDOC.match(word)
+        if match is None:
+            continue
+        end = _unquoted(match[2])
+        for number in range(position, len(lines)):
+            if (lines[number].lstrip("\t") if match[1] else lines[number]) == end:
+                position = number + 1
                 break
+        # Without an end it is no file that BuildKit would build: better to read on than to swallow it.
     return position
+
+
+def _unquoted(text: str) -> str:
+    return re.sub(r"[\"']", "", text)
 
 
 def _split_flags(text: str) -> tuple[tuple[tuple[str, str], ...], str]:
@@ -215,4 +219,4 @@ def _split_flags(text: str) -> tuple[tuple[tuple[str, str], ...], str]:
 def _arg_words(value: str) -> Iterator[tuple[str, str | None]]:
     for word in re.findall(r"(?:[^\s\"']|\"[^\"]*\"|'[^']*')+", value):
         name, equals, default = word.partition("=")
-        yield name, re.sub(r"[\"']", "", default) if equals else None
+        yield name, _unquoted(default) if equals else None

@@ -57,7 +57,8 @@ class Step:
     def stage(self) -> str:
         """The stage's name where BuildKit gives one (``[builder 2/5] RUN ...``)."""
         match = _STEP.match(self.name)
-        return (match["where"] or "").split(" ")[-1] if match else ""
+        name = (match["where"] or "").split(" ")[-1] if match else ""
+        return "" if "/" in name else name  # a platform: "[linux/arm64 2/5] RUN make"
 
     def feed_log(self, data: bytes) -> list[str]:
         """Take in raw log bytes, return the lines they complete. Bytes that aren't UTF-8 are replaced."""

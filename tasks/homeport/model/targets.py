@@ -64,7 +64,7 @@ class Target:
     @property
     def outputs(self) -> tuple[dict[str, str], ...]:
         """Explicit outputs, each as a dictionary (older buildx prints ``type=x,a=b`` strings)."""
-        return tuple(_attributes(item) for item in self.spec.get("output") or ())
+        return tuple(attributes(item) for item in self.spec.get("output") or ())
 
     @property
     def linked(self) -> tuple[str, ...]:
@@ -89,8 +89,12 @@ def parse_definition(text: str) -> Definition:
     """Read bake's printed JSON. Raises DefinitionError for text that isn't such a document."""
     try:
         document = json.loads(text)
-        targets = {name: Target(name, MappingProxyType(spec)) for name, spec in document["target"].items()}
-        groups = {name: tuple(group["targets"]) for name, group in document.get("group", {}).items()}
+        targets = {
+            name: Target(name, MappingProxyType(spec)) for name, spec in (document["target"] or {}).items()
+        }
+        groups = {
+            name: tuple(group["targets"] or ()) for name, group in (document.get("group") or {}).items()
+        }
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DefinitionError(
             "The build definition that buildx printed can't be read.",
@@ -98,6 +102,12 @@ def parse_definition(text: str) -> Definition:
             hint="Run 'docker buildx bake --print' and see whether it prints a JSON document.",
             detail=text[:500],
         ) from error
+    if not targets:
+        raise DefinitionError(
+            "There is nothing to build.",
+            cause="No service of the Compose file has a 'build' section, and there is no bake target.",
+            hint="Add 'build: .' to a service, or a bake file.",
+        )
     return Definition(MappingProxyType(targets), expand_groups(groups, targets))
 
 
@@ -135,7 +145,8 @@ def unescape(text: str) -> str:
     return text.replace("$${", "${").replace("%%{", "%{")
 
 
-def _attributes(item: Any) -> dict[str, str]:
+def attributes(item: Any) -> dict[str, str]:
+    """An output, cache or secret entry, which buildx prints as an object or as ``type=x,a=b``."""
     if isinstance(item, Mapping):
         return {str(key): str(value) for key, value in item.items()}
     pairs = (part.partition("=") for part in next(csv.reader([str(item)])))

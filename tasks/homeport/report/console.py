@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TextIO
 
 from rich.console import Console, Group, RenderableType
@@ -23,16 +25,23 @@ _LOG_WIDTH = 200
 _WHY_WIDTH = 40
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Leave it to the command: rich itself would end the program with 1."""
+        raise BrokenPipeError
+
+
 def make_console(stream: TextIO | None = None) -> Console:
     """A console on ``stream`` (default: standard output) that never fails on a character it can't show.
 
     rich honours NO_COLOR, FORCE_COLOR and whether anybody looks.
     """
-    stream = stream or sys.stdout
+    # A program started with closed streams has none at all.
+    stream = stream or sys.stdout or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
     if hasattr(stream, "reconfigure"):
         stream.reconfigure(errors="replace")
     # Where nobody looks there is no width: tables must not be squeezed into eighty columns of a log file.
-    return Console(file=stream, highlight=False, width=None if stream.isatty() else _LOG_WIDTH)
+    return _Console(file=stream, highlight=False, width=None if stream.isatty() else _LOG_WIDTH)
 
 
 def show_error(error: HomeportError, console: Console) -> None:

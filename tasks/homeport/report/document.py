@@ -42,8 +42,10 @@ def write_json(path: str, document: dict[str, Any]) -> None:
     """Write a document to ``path``; ``-`` is standard output. Raises UsageError if it can't be written."""
     text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
     if path == "-":
-        sys.stdout.write(text)
+        # JSON is UTF-8, whatever the terminal's encoding is.
         sys.stdout.flush()
+        sys.stdout.buffer.write(text.encode("utf-8", errors="replace"))
+        sys.stdout.buffer.flush()
     else:
         write_text(Path(path), text)
 
@@ -56,6 +58,14 @@ def make_folder(path: Path) -> None:
         raise UsageError(
             f"The folder {str(path)!r} can't be made: {error.strerror}.", hint="Choose another --report."
         ) from error
+
+
+def check_json(path: str) -> None:
+    """Raise UsageError, before the work, for a ``--json`` that can't become a file."""
+    if path != "-":
+        make_folder(Path(path).parent)
+        if Path(path).is_dir():
+            raise UsageError(f"--json {path!r} is a folder.", hint="Name a file, or '-' for standard output.")
 
 
 def write_text(path: Path, text: str) -> None:
