@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import threading
 import time
 import urllib.request
 from collections.abc import Callable
@@ -140,46 +139,6 @@ def test_two_builds_at_once_that_tag_the_same_base_keep_apart(
         assert process.returncode == 0, output
     for name in names:
         assert output_of(docker_session.name(f"two-{name}")) == f"{name}\n{name}"
-
-
-def test_an_image_name_that_another_build_took_is_replaced_by_an_exact_link(
-    repository: Repository, run_homeport: RunHomeport, docker_session: DockerSession
-) -> None:
-    base = docker_session.name("stolen-base")
-    folder = repository(
-        {
-            "docker-bake.json": json.dumps(
-                {
-                    "group": {"default": {"targets": ["app"]}},
-                    "target": {
-                        "base": {"context": "base", "tags": [base]},
-                        "middle": {
-                            "context": "middle",
-                            "contexts": {"base": "target:base"},
-                            "tags": ["MINE-m"],
-                        },
-                        "app": {
-                            "context": "app",
-                            "contexts": {"base": "target:base", "middle": "target:middle"},
-                            "tags": ["MINE-stolen"],
-                        },
-                    },
-                }
-            ),
-            "base/Dockerfile": "FROM TINY\nRUN echo mine > /out\n",
-            "middle/Dockerfile": "FROM base\nRUN sleep 5\n",
-            "thief/Dockerfile": "FROM TINY\nRUN echo theirs > /out\n",
-            "app/Dockerfile": "FROM base\nCOPY --from=middle /out /two\n",
-        }
-    )
-    # To move a tag to another image would leave this one behind, unnamed but there; to build over it doesn't.
-    thief = threading.Timer(2.0, lambda: docker("build", "--quiet", "--tag", base, str(folder / "thief")))
-    thief.start()
-    result = result_of(folder, run_homeport, "--parallel")
-    thief.join()
-    app = next(target for target in result["targets"] if target["name"] == "app")
-    assert app["retried"] == ["base-replaced"]
-    assert output_of(docker_session.name("stolen")) == "mine"
 
 
 def test_a_compose_file_alone(

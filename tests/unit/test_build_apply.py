@@ -6,7 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -51,6 +51,7 @@ class Stage:
     seen_done: dict[str, set[str]] = field(default_factory=dict)
 
     groups: list[list[str]] = field(default_factory=list)
+    documents: list[dict[str, Any]] = field(default_factory=list)
     slow: dict[str, float] = field(default_factory=dict)
 
     def start(self, plan: BuildPlan, cwd: Path, metadata: Path) -> Child:
@@ -82,7 +83,9 @@ class Pretended:
     stopped: threading.Event = field(default_factory=threading.Event)
 
     def stderr_lines(self, stdin: str) -> Iterator[str]:
-        names: list[str] = json.loads(stdin)["group"]["default"]["targets"]
+        given = json.loads(stdin)
+        self.stage.documents.append(given)
+        names: list[str] = given["group"]["default"]["targets"]
         self.stage.begin(names)
         yield from (vertex(names, name, "[1/1] RUN x", f"run {name}") for name in names)
         document, canceled = {}, False
@@ -285,6 +288,22 @@ def test_transient_failures_are_tried_again(monkeypatch: pytest.MonkeyPatch) -> 
         "start a 3",
         "built a",
     ]
+
+
+def test_images_of_this_run_are_pinned_and_linked_exactly_when_somebody_took_them() -> None:
+    def taken(attempt: int) -> tuple[int, list[str]]:
+        return (1, ["ERROR: failed to resolve x/base@sha256:base: not found"]) if attempt == 1 else (0, [])
+
+    pinned = {**document("app"), "target": {"app": {"contexts": {"b": "docker-image://x/base"}}}}
+    exact = {**document("app"), "target": {"app": {"contexts": {"b": "target:base"}}, "base": {}}}
+    whole = plan({"base": [], "app": ["base"]})
+    app = replace(whole.targets[1], document=pinned, pins={"b": "base"}, exact=exact)
+    stage = Stage({"app": taken})
+    result = walk(replace(whole, targets=(whole.targets[0], app)), stage)
+    assert result.ok
+    assert result.targets[1].retried == ("base-replaced",)
+    assert stage.documents[1]["target"]["app"]["contexts"] == {"b": "docker-image://x/base@sha256:base"}
+    assert stage.documents[2] == exact
 
 
 def test_retries_end(monkeypatch: pytest.MonkeyPatch) -> None:
