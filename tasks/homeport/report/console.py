@@ -23,6 +23,7 @@ _STYLES = {Status.BUILT: "green", Status.FAILED: "red", Status.CANCELLED: "yello
 _MOST_RUNNING = 12
 _LOG_WIDTH = 200
 _WHY_WIDTH = 40
+_SILENCE_SECONDS = 30.0
 
 
 class _Console(Console):
@@ -69,7 +70,7 @@ class Progress:
         self.done = 0
         self.failed = 0
         self._started: dict[str, float] = {}
-        self._zero = time.monotonic()
+        self._zero = self._last_line = time.monotonic()
         self._live = (
             Live(console=console, refresh_per_second=8, transient=True) if console.is_terminal else None
         )
@@ -98,15 +99,20 @@ class Progress:
         self._line(result.status.value, result.name, _summary(result), _STYLES[result.status])
 
     def tick(self, running: Mapping[str, Solve]) -> None:
-        """Redraw the live table; nothing where nobody looks."""
+        """Redraw the live table; where nobody looks, a line now and then says that it is alive."""
         if self._live is not None:
             self._live.update(self._picture(running))
+        elif running and time.monotonic() - self._last_line > _SILENCE_SECONDS:
+            named = [f"{name} {one_line(solve.current, 60)}" for name, solve in list(running.items())[:3]]
+            more = f" and {len(running) - 3} more" if len(running) > 3 else ""
+            self._line("running", f"{self.done}/{self.total} done", f"{'; '.join(named)}{more}", "")
 
     def _line(self, word: str, name: str, rest: str, style: str) -> None:
+        self._last_line = time.monotonic()
         self.console.print(
             Text.assemble(
                 (f"{seconds(time.monotonic() - self._zero):>11}  ", "dim"),
-                (f"{word:<9} ", style),
+                (f"{word:<10}", style),
                 name,
                 "  ",
                 (rest, "dim"),
@@ -196,17 +202,20 @@ def show_result(result: BuildResult, console: Console, *, clean: Callable[[str],
 def totals(result: BuildResult) -> list[str]:
     """What the whole run came to, in two or three sentences."""
     counts = [f"{len(found)} {status.value}" for status in Status if (found := result.having(status))]
+    cached = sum(target.executed == 0 and target.cached > 0 for target in result.having(Status.BUILT))
+    if cached and counts:
+        counts[0] += f" ({cached} wholly from cache)"
     lines = [
         f"{', '.join(counts) or 'Nothing to do'} in {seconds(result.seconds)}, {plural(result.jobs, 'job')}."
     ]
     path, length = result.critical_path()
     if len(result.having(Status.BUILT)) > 1 and result.ok:
         lines.append(f"Critical path: {' -> '.join(path)} ({seconds(length)}).")
-        if result.jobs > 1:
-            least, most = result.sequential_range()
+        least, most = result.sequential_range()
+        if least - result.seconds >= 0.1:
             lines.append(
                 f"One after the other it would have taken {seconds(least)} to {seconds(most)}: "
-                f"at least {seconds(max(least - result.seconds, 0.0))} saved."
+                f"at least {seconds(least - result.seconds)} saved."
             )
     return lines
 
