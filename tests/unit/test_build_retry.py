@@ -16,6 +16,7 @@ from homeport.build.retry import backoff, transient_class
         ("unexpected status: 503 Service Unavailable", "registry-overloaded"),
         ("failed to receive status: rpc error: code = Unknown desc = no such job abc", "engine-busy"),
         ("rpc error: code = Unavailable desc = error reading from server", "engine-busy"),
+        ("failed to prepare extraction snapshot x: parent snapshot sha256:1 does not exist", "image-store"),
         # What comes again however often one tries:
         (
             'process "sh -c curl x: connection reset by peer" did not complete successfully: exit code: 7',

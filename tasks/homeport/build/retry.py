@@ -21,6 +21,8 @@ TRANSIENT: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("name-resolution", r"temporary failure in name resolution|server misbehaving"),
         ("registry-overloaded", r"toomanyrequests|429 Too Many Requests|50[0234] [A-Z][a-z]+ ?[A-Z]?[a-z]*"),
         ("engine-busy", r"no such job|code = Unavailable|transport is closing|failed to receive status"),
+        # containerd tidies up while images are written: seen on Engine 28 with images built over others.
+        ("image-store", r"failed to prepare extraction snapshot|parent snapshot \S+ does not exist"),
     )
 )
 
