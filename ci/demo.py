@@ -88,7 +88,7 @@ def show_caches(registry: str) -> None:
     for tag in tags:
         others = set().union(*(layers[other] for other in tags if other != tag))
         own = sum(size for digest, size in layers[tag].items() if digest not in others)
-        print(f"  {registry}/cache:{tag:<32} {own / 1e6:6.1f} MB of its own")
+        print(f"  {registry}/cache:{tag:<32} {own / 1e3:8.1f} kB of its own")
     every = {digest: size for found in layers.values() for digest, size in found.items()}
     print(f"  together, shared layers once: {sum(every.values()) / 1e6:.1f} MB")
 
@@ -112,6 +112,10 @@ def show_next(registry: str, *, stand_ins: bool) -> None:
     """What to try now, as commands that work as they stand."""
     command = Path(homeport())
     shown = command.relative_to(ROOT) if command.is_relative_to(ROOT) else command
+    say("What to try next")
+    if stand_ins:
+        # Compose reads .env by itself, bake only the environment.
+        print(f"  first, once           set -a; . {ENV_FILE.relative_to(ROOT)}; set +a")
     stack = STACK.relative_to(ROOT)
     there = f"(cd {stack} && ../../{shown} build --parallel"
     print(
