@@ -6,7 +6,10 @@ MEMORY_PER_JOB = 512 * 1024**2
 """Bytes of free memory that one more target in flight should find."""
 
 JOBS_PER_CORE = 16
-"""Much of a build waits for the network and the disk: measured in docs/BENCHMARKS.md."""
+"""Chosen on two cores with bench/build.py's tree, whose steps mostly wait: 8 a core was slower there.
+
+Builds that are bound by the processors may want fewer; no such repository has been measured yet.
+"""
 
 
 def default_jobs(cpus: int, free_memory: int) -> int:
