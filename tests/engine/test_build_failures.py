@@ -178,7 +178,7 @@ def test_a_failed_build_says_where_and_shows_its_log_once(
     document = json.loads((folder / "out.json").read_text(encoding="utf-8"))
     assert {target["name"]: target["status"] for target in document["targets"]} == {
         "bad": "failed",
-        "child": "skipped",
+        "child": "unbuilt",
         "good": "built",
     }
 

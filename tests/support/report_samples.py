@@ -86,7 +86,7 @@ def build(count: int, *, jobs: int = 4, broken: tuple[int, ...] = ()) -> BuildRe
         found.append(ran)
     if broken:
         last = found[-1]
-        found[-1] = TargetResult(last.name, Status.SKIPPED, last.why, last.needs, note="needs base")
+        found[-1] = TargetResult(last.name, Status.UNBUILT, last.why, last.needs, note="needs base")
     names = tuple(ran.name for ran in found)
     return BuildResult(
         tuple(found),

@@ -189,7 +189,7 @@ def test_any_graph(graph: dict[str, list[str]], jobs: int, failing: set[int], ke
         assert set(graph[name]) <= done, "started before what it needs was built"
     for name, needs in graph.items():
         if any(found[need] != "built" for need in needs):
-            assert found[name] == "skipped"
+            assert found[name] == "unbuilt"
         elif keep_going:
             assert found[name] == ("failed" if int(name[1:]) in failing else "built")
     assert result.ok == all(status == "built" for status in found.values())
@@ -257,7 +257,7 @@ def test_a_failure_stops_what_runs_and_starts_nothing_new() -> None:
     before = time.monotonic()
     result = walk(plan({"bad": [], "long": [], "later": ["long"], "child": ["bad"]}, 2), stage)
     assert time.monotonic() - before < 20
-    assert statuses(result) == {"bad": "failed", "long": "cancelled", "later": "skipped", "child": "skipped"}
+    assert statuses(result) == {"bad": "failed", "long": "cancelled", "later": "unbuilt", "child": "unbuilt"}
     long = next(target for target in result.targets if target.name == "long")
     assert long.note == "stopped, because bad failed"
 
@@ -267,7 +267,7 @@ def test_keep_going_builds_what_it_can() -> None:
     result = walk(
         plan({"bad": [], "fine": [], "child": ["bad"], "grandchild": ["child"]}, keep_going=True), stage
     )
-    assert statuses(result) == {"bad": "failed", "fine": "built", "child": "skipped", "grandchild": "skipped"}
+    assert statuses(result) == {"bad": "failed", "fine": "built", "child": "unbuilt", "grandchild": "unbuilt"}
     notes = {target.name: target.note for target in result.targets}
     assert (notes["child"], notes["grandchild"]) == ("needs bad", "needs child")
     assert not result.ok
@@ -329,7 +329,7 @@ def test_ctrl_c_stops_everything_and_says_so() -> None:
     result = run.run()
     assert result.interrupted
     assert not result.ok
-    assert statuses(result) == {"a": "cancelled", "b": "cancelled", "c": "skipped"}
+    assert statuses(result) == {"a": "cancelled", "b": "cancelled", "c": "unbuilt"}
     assert not stage.running
 
 

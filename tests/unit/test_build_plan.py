@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from homeport.build.plan import BuildOptions, BuildPlan, PlannedTarget, csv_entry, make
+from homeport.build.options import BuildOptions
+from homeport.build.plan import BuildPlan, PlannedTarget, csv_entry, make
 from homeport.engine.registry import Answer
 from homeport.errors import DefinitionError, EnvironmentProblem
 from homeport.model.jobs import default_jobs

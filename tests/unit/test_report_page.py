@@ -162,7 +162,7 @@ def test_a_target_that_never_ran_has_no_figures() -> None:
     assert page.words["td"][-9:] == [
         "service-015",
         "services/app/main.py changed",
-        "skippedneeds base",
+        "unbuiltneeds base",
         *[""] * 6,
     ]
 

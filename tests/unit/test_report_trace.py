@@ -129,7 +129,7 @@ def test_a_step_outside_of_its_target_is_cut_or_left_out() -> None:
 
 
 def test_targets_that_never_started_are_left_out() -> None:
-    skipped = TargetResult("a", Status.SKIPPED, "no image yet")
+    skipped = TargetResult("a", Status.UNBUILT, "no image yet")
     assert events(BuildResult((skipped,), 0, 1, 1, (("a",),))) == []
 
 

@@ -203,7 +203,7 @@ class Run:
 
     def _unstarted(self, target: PlannedTarget, note: str = "") -> TargetResult:
         note = note or self._stopping
-        return TargetResult(target.name, Status.SKIPPED, target.why, target.needs, target.tags, note=note)
+        return TargetResult(target.name, Status.UNBUILT, target.why, target.needs, target.tags, note=note)
 
     def _launch(self, names: list[str], folder: Path) -> None:
         for name in names:

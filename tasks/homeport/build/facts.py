@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -15,7 +15,10 @@ from homeport.engine.buildx import Builder
 from homeport.engine.compose import image_names as compose_images
 from homeport.engine.docker import Engine
 from homeport.errors import DefinitionError, UsageError
-from homeport.model import dockerfile
+from homeport.model.dockerfile import Dockerfile, parse
+from homeport.model.instruction import DockerfileSyntaxError
+from homeport.model.reading import Reading, platform_args
+from homeport.model.reading import read as read_stages
 from homeport.model.targets import Definition, Target
 
 _REMOTE = re.compile(r"^([a-z][a-z0-9+.-]*://|git@|github\.com/)", re.IGNORECASE)
@@ -25,8 +28,9 @@ _REMOTE = re.compile(r"^([a-z][a-z0-9+.-]*://|git@|github\.com/)", re.IGNORECASE
 class BuildFacts:
     """The facts of one build.
 
-    ``images`` are, by target, the images and contexts its Dockerfile names; ``problems`` what makes a
-    target impossible to build; ``branch`` is empty for a detached commit and None without git.
+    By target: ``images`` are the images and contexts its Dockerfile names, ``problems`` what makes it
+    impossible to build, ``dockerfiles`` and ``readings`` (by platform) what could be read of its Dockerfile,
+    ``unreadable`` why it couldn't. ``branch`` is empty for a detached commit and None without git.
     """
 
     definition: Definition
@@ -38,6 +42,9 @@ class BuildFacts:
     problems: Mapping[str, DefinitionError] = field(hash=False)
     registry_answer: registry.Answer | None
     warnings: tuple[str, ...] = ()
+    dockerfiles: Mapping[str, Dockerfile] = field(default_factory=dict, hash=False)
+    readings: Mapping[str, Mapping[str, Reading]] = field(default_factory=dict, hash=False)
+    unreadable: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 def read(
@@ -74,9 +81,9 @@ def read(
                 f"The registry {registry_prefix} doesn't answer here; the engine may reach it.",
             )
             answer = None
-        return BuildFacts(
+        found = BuildFacts(
             definition,
-            {target.name: images_of(target, cwd, engine.platform) for target in definition},
+            {},
             engine,
             chosen.result(),
             command,
@@ -85,6 +92,19 @@ def read(
             answer,
             warnings,
         )
+    return read_dockerfiles(found, cwd)
+
+
+def read_dockerfiles(facts: BuildFacts, cwd: Path) -> BuildFacts:
+    """The same facts with the Dockerfiles as they are now."""
+    dockerfiles, unreadable = _dockerfiles(facts.definition, cwd)
+    readings = {
+        target.name: _readings(target, dockerfiles[target.name], facts.engine.platform)
+        for target in facts.definition
+        if target.name in dockerfiles
+    }
+    images = {target.name: images_of(readings.get(target.name, {})) for target in facts.definition}
+    return replace(facts, images=images, dockerfiles=dockerfiles, readings=readings, unreadable=unreadable)
 
 
 def _definition(
@@ -126,28 +146,49 @@ def _with_compose_names(definition: Definition, files: Sequence[str], cwd: Path)
     return Definition(MappingProxyType(targets), definition.requested)
 
 
-def images_of(target: Target, cwd: Path, platform: str) -> tuple[str, ...]:
-    """Images and named contexts that the target's Dockerfile refers to; none where it can't be read here.
+def _dockerfiles(definition: Definition, cwd: Path) -> tuple[dict[str, Dockerfile], dict[str, str]]:
+    """By target its Dockerfile, or why it can't be read here; a file that several use is read once."""
+    found: dict[str, Dockerfile] = {}
+    unreadable: dict[str, str] = {}
+    parsed: dict[Path | str, Dockerfile] = {}
+    for target in definition:
+        where = (
+            target.inline_dockerfile if target.inline_dockerfile is not None else dockerfile_path(target, cwd)
+        )
+        try:
+            if where is None:
+                unreadable[target.name] = "its Dockerfile is fetched from elsewhere"
+                continue
+            if where not in parsed:
+                # Line ends as they are: a carriage return alone is no line end for BuildKit.
+                parsed[where] = parse(
+                    where if isinstance(where, str) else where.read_bytes().decode(errors="replace")
+                )
+            found[target.name] = parsed[where]
+        except OSError as error:
+            unreadable[target.name] = f"its Dockerfile can't be read: {error.strerror}"
+        except DockerfileSyntaxError as error:
+            unreadable[target.name] = f"its Dockerfile can't be read: {error}"
+    return found, unreadable
 
-    ``platform`` is the engine's own, for a target that asks for none.
-    """
-    text = dockerfile_text(target, cwd)
-    found: dict[str, None] = {}
-    for wanted in target.spec.get("platforms") or [platform] if text is not None else []:
-        stages = dockerfile.stages(text or "", target.args, dockerfile.platform_args(str(wanted)))
-        found |= dict.fromkeys(dockerfile.images(stages, target.stage))
-    return tuple(found)
+
+def _readings(target: Target, file: Dockerfile, platform: str) -> dict[str, Reading]:
+    """What building the target looks at, by platform; ``platform`` is the engine's own."""
+    return {
+        wanted: read_stages(
+            file,
+            args=target.args,
+            platform=platform_args(wanted, platform),
+            stage=target.stage,
+            contexts=tuple(target.contexts),
+        )
+        for wanted in map(str, target.spec.get("platforms") or [platform])
+    }
 
 
-def dockerfile_text(target: Target, cwd: Path) -> str | None:
-    """The Dockerfile's text, or None for one that lies in a remote context or isn't there."""
-    if target.inline_dockerfile is not None:
-        return target.inline_dockerfile
-    path = dockerfile_path(target, cwd)
-    try:
-        return None if path is None else path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return None
+def images_of(readings: Mapping[str, Reading]) -> tuple[str, ...]:
+    """Images and named contexts that a target's Dockerfile refers to; none where it can't be read here."""
+    return tuple(dict.fromkeys(name for reading in readings.values() for name in reading.references))
 
 
 def dockerfile_path(target: Target, cwd: Path) -> Path | None:

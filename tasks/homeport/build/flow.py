@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -13,12 +14,20 @@ from homeport.build import facts as reading
 from homeport.build import plan as planning
 from homeport.build import privileges
 from homeport.build.apply import Run
+from homeport.build.assess import Assessment
+from homeport.build.carry import Carried, carry, publish
 from homeport.build.facts import BuildFacts
-from homeport.build.plan import BuildOptions, PlannedTarget
-from homeport.build.show import plan_document, show_plan
+from homeport.build.options import BuildOptions
+from homeport.build.plan import BuildPlan, PlannedTarget, Skip
+from homeport.build.record import Record, default_path
+from homeport.build.show import plan_document, show_explanation, show_plan
+from homeport.build.standing import Standing
+from homeport.engine.distribution import Distribution
 from homeport.errors import EXIT_FAILED, EXIT_INTERRUPTED
+from homeport.model.reference import repository
 from homeport.model.result import BuildResult, Status, TargetResult
 from homeport.model.solve import Solve
+from homeport.model.targets import select
 from homeport.report import github, page, timeline, trace
 from homeport.report.console import Progress, make_console, show_result, show_warnings
 from homeport.report.document import build_document, check_json, make_folder, write_json, write_text
@@ -37,6 +46,8 @@ class Request:
     options: BuildOptions
     builder: str = ""
     dry_run: bool = False
+    explain: tuple[str, ...] | None = None
+    """Targets to explain instead of building; none of them named: all."""
     json: str = ""
     report: str = ""
 
@@ -58,23 +69,108 @@ def run(request: Request) -> int:
         builder=request.builder,
         registry_prefix=request.options.registry,
     )
-    plan = planning.make(facts, request.options)
-    planned = [facts.definition.targets[target.name] for target in plan.targets]
-    privileges.require(planned, request.options.allow, request.cwd, os.environ)
-    show_warnings(plan.warnings, console)
-    if request.dry_run:
-        show_plan(plan, console)
-        if request.json:
-            write_json(request.json, plan_document(plan))
-        return 0
-    with Progress(console, len(plan.targets)) as progress:
-        listener = _Listener(progress, console)
-        result = Run(plan, request.cwd, listener).run(request.cwd.name, _facts_shown(facts, request))
+    with Distribution() as distribution:
+        assessment = Assessment(facts, request.cwd, request.options, Record(default_path()), distribution)
+        standing = assessment.standing()
+        plan = _plan(facts, request, standing)
+        if request.dry_run or request.explain is not None:
+            show_warnings(plan.warnings, console)
+            return _show(plan, standing, request, console)
+        plan, carried = _carry(plan, facts, request, standing, distribution)
+        show_warnings(plan.warnings, console)
+        with Progress(console, len(plan.targets)) as progress:
+            listener = _Listener(progress, console)
+            result = Run(plan, request.cwd, listener).run(request.cwd.name, _facts_shown(facts, request))
+        result = _settled(result, plan, carried, assessment, standing, distribution)
     _report(result, request, console)
     if result.interrupted:
         console.print("Interrupted: what ran has been stopped, what was built stays.", style="yellow")
         return EXIT_INTERRUPTED
     return 0 if result.ok else EXIT_FAILED
+
+
+def _plan(facts: BuildFacts, request: Request, standing: Standing) -> BuildPlan:
+    plan = planning.make(facts, request.options, standing)
+    planned = [facts.definition.targets[target.name] for target in plan.targets]
+    privileges.require(planned, request.options.allow, request.cwd, os.environ)
+    return plan
+
+
+def _show(plan: BuildPlan, standing: Standing, request: Request, console: Console) -> int:
+    if request.explain is not None:
+        select(request.explain, tuple(standing.fingerprints), ())
+        show_explanation(plan, standing, request.explain, console)
+    else:
+        show_plan(plan, console)
+    if request.json:
+        write_json(request.json, plan_document(plan, standing))
+    return 0
+
+
+def _carry(
+    plan: BuildPlan, facts: BuildFacts, request: Request, standing: Standing, distribution: Distribution
+) -> tuple[BuildPlan, dict[str, Carried]]:
+    """Do what is left to do for targets that need no build; those whose image is gone meanwhile are built."""
+    while True:
+        carried = carry(plan.skips, distribution)
+        lost = {name: done.problem for name, done in carried.items() if done.problem}
+        if not lost:
+            return plan, carried
+        kept = {name: found for name, found in standing.found.items() if name not in lost}
+        more = tuple(f"{name}: {problem}; building it instead." for name, problem in lost.items())
+        standing = replace(standing, found=kept, warnings=(*standing.warnings, *more))
+        plan = _plan(facts, request, standing)
+
+
+def _settled(
+    result: BuildResult,
+    plan: BuildPlan,
+    carried: Mapping[str, Carried],
+    assessment: Assessment,
+    standing: Standing,
+    distribution: Distribution,
+) -> BuildResult:
+    """Note what was built, let others find it, and put what was skipped into the result."""
+    settled = assessment.settle(result, standing)
+    planned = {target.name: target for target in plan.targets}
+    pushed = [
+        (
+            target.name,
+            settled.sound[target.name],
+            target.digest,
+            tuple(dict.fromkeys(map(repository, planned[target.name].pushes))),
+        )
+        for target in result.having(Status.BUILT)
+        if target.name in settled.sound and planned[target.name].pushes
+    ]
+    warnings = (*settled.warnings, *publish(pushed, distribution))
+    skipped = tuple(
+        TargetResult(
+            skip.name,
+            Status.SKIPPED,
+            skip.why,
+            tags=skip.tags,
+            digest=carried[skip.name].image,
+            note=_carried_note(skip, carried[skip.name]),
+        )
+        for skip in plan.skips
+    )
+    return replace(
+        result,
+        targets=(*result.targets, *skipped),
+        warnings=(*result.warnings, *warnings),
+        late_warnings=warnings,
+    )
+
+
+def _carried_note(skip: Skip, done: Carried) -> str:
+    notes = [
+        f"renamed {', '.join(skip.found.renames)}" if skip.found.image and skip.found.renames else "",
+        f"tagged {', '.join(done.moved)}" if done.moved else "",
+        f"loaded from {skip.found.in_registry}" if done.loaded else "",
+        f"in the registry as {skip.found.in_registry}" if not skip.found.image and not done.loaded else "",
+    ]
+    return "; ".join(filter(None, notes))
 
 
 def _facts_shown(facts: BuildFacts, request: Request) -> dict[str, str]:
@@ -92,6 +188,7 @@ def _report(result: BuildResult, request: Request, console: Console) -> None:
     in_actions = github.is_active(os.environ)
     # What a build printed must not be taken for a command to the runner.
     show_result(result, console, clean=github.safe_log_line if in_actions else None)
+    show_warnings(result.late_warnings, console)
     if in_actions:
         for target in result.having(Status.FAILED)[:MOST_ANNOTATIONS]:
             print(github.annotation(target), file=console.file)

@@ -5,34 +5,24 @@ from __future__ import annotations
 import csv
 import io
 import posixpath
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
+from homeport.build import reasons
 from homeport.build.facts import BuildFacts, is_remote
+from homeport.build.links import tag_dependencies
+from homeport.build.options import BuildOptions
+from homeport.build.standing import Found, Standing, push_names
 from homeport.errors import DefinitionError, EnvironmentProblem
 from homeport.model import graph
+from homeport.model.fingerprint import INPUTS_LABEL, LABEL, Fingerprint, label
 from homeport.model.jobs import default_jobs
-from homeport.model.reference import cache_reference, normalized, rerooted
-from homeport.model.targets import TARGET_SCHEME, Target
+from homeport.model.reference import cache_reference, normalized, repository
+from homeport.model.targets import TARGET_SCHEME, Target, escape
 
 _NO_EXPORT = "type=cacheonly"
-IMAGE_SCHEME = "docker-image://"
 _IMAGE_OUTPUTS = {"image", "registry", "docker"}
-
-
-@dataclass(frozen=True)
-class BuildOptions:
-    """What the command line and the configuration ask for."""
-
-    parallel: bool = False
-    jobs: int = 0
-    push: bool = False
-    registry: str = ""
-    keep_going: bool = False
-    retries: int = 2
-    main_branch: str = "main"
-    allow: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -58,6 +48,21 @@ class PlannedTarget:
 
 
 @dataclass(frozen=True)
+class Skip:
+    """One target that needs no build: where its image is, and what is still to be done with it.
+
+    ``load``: fetch it into the engine; ``push``: let the names in the registry mean it.
+    """
+
+    name: str
+    why: str
+    tags: tuple[str, ...]
+    found: Found
+    load: bool = False
+    push: bool = False
+
+
+@dataclass(frozen=True)
 class BuildPlan:
     """What would be built; ``targets`` in topological order, ``jobs`` how many at the same time."""
 
@@ -71,38 +76,50 @@ class BuildPlan:
     allow: tuple[str, ...]
     warnings: tuple[str, ...]
     cpus: int = 1
+    skips: tuple[Skip, ...] = ()
 
     def graph(self) -> dict[str, tuple[str, ...]]:
         return {target.name: target.needs for target in self.targets}
 
 
-def make(facts: BuildFacts, options: BuildOptions) -> BuildPlan:
-    """Plan a build. Raises DefinitionError for circles and missing files, UsageError for wrong options."""
-    warnings = [*facts.warnings]
-    tagged = tag_dependencies(facts, warnings)
+def make(facts: BuildFacts, options: BuildOptions, standing: Standing | None = None) -> BuildPlan:
+    """Plan a build. Raises DefinitionError for circles and missing files, UsageError for wrong options.
+
+    ``standing`` says what exists; without it everything is built.
+    """
+    standing = standing or Standing()
+    warnings = [*facts.warnings, *standing.warnings]
+    tagged = tag_dependencies(facts.definition, facts.images, warnings)
     everything = {
         target.name: tuple(dict.fromkeys((*target.linked, *tagged[target.name].values())))
         for target in facts.definition
     }
     needed = graph.closure(everything, facts.definition.requested)
-    ordered = {name: needs for name, needs in everything.items() if name in needed}
-    batches = graph.batches(ordered)
-    for name in (name for batch in batches for name in batch):
+    order = [name for batch in graph.batches({name: everything[name] for name in needed}) for name in batch]
+    for name in order:
         if name in facts.problems:
             raise facts.problems[name]
     caches = _cache_branch(facts, options, warnings)
     images = _names_in_engine(facts, needed)
+    ready = _ready(facts, options, standing, images)
+    built, used = _to_build(facts, options, standing, everything, ready)
+    ordered = {
+        name: tuple(need for need in everything[name] if need in built) for name in order if name in built
+    }
+    batches = graph.batches(ordered)
+    names = {name: tag for name, tag in images.items() if name in built} | ready
     planned = []
     for name in (name for batch in batches for name in batch):
-        document, pushes = _document(name, facts, options, tagged, images, warnings)
+        mark = _marks(standing.fingerprints.get(name))
+        document, pushes = _document(name, facts, options, tagged, names, warnings, mark)
         cache_from, cache_to = _caches(name, document, facts, options, caches)
-        pins = {} if facts.definition.targets[name].spec.get("pull") else _pins(name, facts, images)
-        exact, _ = _document(name, facts, options, tagged, {}, [], exporting=name in images)
+        pins = {} if facts.definition.targets[name].spec.get("pull") else _pins(name, facts, names, built)
+        exact, _ = _document(name, facts, options, tagged, {}, [], mark, exporting=name in images)
         _caches(name, exact, facts, options, caches)
         planned.append(
             PlannedTarget(
                 name,
-                _why(name, facts.definition.requested, ordered),
+                reasons.built(name, facts, options, standing, everything),
                 ordered[name],
                 document,
                 facts.definition.targets[name].tags,
@@ -126,53 +143,103 @@ def make(facts: BuildFacts, options: BuildOptions) -> BuildPlan:
         options.allow,
         tuple(dict.fromkeys(warnings)),
         facts.engine.cpus,
+        tuple(
+            _skip(name, facts, options, standing, everything)
+            for name in order
+            if name not in built and (name in facts.definition.requested or name in used)
+        ),
     )
+
+
+def _skip(
+    name: str,
+    facts: BuildFacts,
+    options: BuildOptions,
+    standing: Standing,
+    everything: Mapping[str, Sequence[str]],
+) -> Skip:
+    found = standing.found[name]
+    requested = name in facts.definition.requested
+    return Skip(
+        name,
+        reasons.skipped(name, facts, standing, everything),
+        facts.definition.targets[name].tags,
+        found,
+        load=options.load and requested and not found.image,
+        push=options.push and requested,
+    )
+
+
+def _ready(
+    facts: BuildFacts, options: BuildOptions, standing: Standing, images: Mapping[str, str]
+) -> dict[str, str]:
+    """By target that needs no build: the exact name by which others can build on its image.
+
+    Only the docker driver sees the engine's images; elsewhere a link stays a link, which BuildKit's own cache
+    makes short.
+    """
+    if not options.skip or not facts.builder.shares_engine_images:
+        return {}
+    names = {}
+    for name, found in standing.found.items():
+        if found.image and name in images:
+            names[name] = f"{images[name]}@{found.image}"
+        elif found.copies and not found.image:
+            names[name] = found.in_registry
+    return names
+
+
+def _to_build(
+    facts: BuildFacts,
+    options: BuildOptions,
+    standing: Standing,
+    everything: Mapping[str, Sequence[str]],
+    ready: Mapping[str, str],
+) -> tuple[set[str], set[str]]:
+    """The targets that have to be built, and those that they build on and that are there already."""
+    built: set[str] = set()
+    used: set[str] = set()
+    wanted = [
+        name
+        for name in facts.definition.requested
+        if not (options.skip and _is_there(name, options, standing))
+    ]
+    while wanted:
+        name = wanted.pop()
+        if name in built:
+            continue
+        built.add(name)
+        pulls = bool(facts.definition.targets[name].spec.get("pull"))
+        for need in everything[name]:
+            # With "pull" BuildKit ignores what the engine has, so only a link leads to the right image.
+            if need in ready and not pulls:
+                used.add(need)
+            else:
+                wanted.append(need)
+    return built, used - built
+
+
+def _is_there(name: str, options: BuildOptions, standing: Standing) -> bool:
+    """Whether a requested target needs no build: to push, it must be where it is pushed to."""
+    found = standing.found.get(name)
+    return found is not None and (bool(found.copies) if options.push else True)
+
+
+def _marks(fingerprint: Fingerprint | None) -> dict[str, str]:
+    """The labels that an image carries for the next build; empty ones hide those of its base."""
+    if fingerprint is None:
+        return {}
+    known = fingerprint.known
+    return {
+        LABEL: fingerprint.digest if known else "",
+        INPUTS_LABEL: escape(label(fingerprint)) if known else "",
+    }
 
 
 def _jobs(options: BuildOptions, facts: BuildFacts) -> int:
     if not options.parallel and not options.jobs:
         return 1
     return options.jobs or default_jobs(facts.engine.cpus, facts.engine.free_memory)
-
-
-def tag_dependencies(facts: BuildFacts, warnings: list[str]) -> dict[str, dict[str, str]]:
-    """By target: the images its Dockerfile names that another target's tag produces, and that target.
-
-    A name that the target's own ``contexts`` replace is no dependency on a tag.
-    """
-    requested = set(facts.definition.requested)
-    producers: dict[str, list[str]] = {}
-    for target in facts.definition:
-        for tag in target.tags:
-            producers.setdefault(normalized(tag), []).append(target.name)
-    found: dict[str, dict[str, str]] = {}
-    for target in facts.definition:
-        replaced = {normalized(name) for name in target.contexts}
-        found[target.name] = {}
-        named = [
-            value[len(IMAGE_SCHEME) :] for value in target.contexts.values() if value.startswith(IMAGE_SCHEME)
-        ]
-        for image in (*facts.images[target.name], *named):
-            makers = producers.get(normalized(image), [])
-            hidden = normalized(image) in replaced and image not in named
-            if hidden or not makers or target.name in makers:
-                continue
-            wanted = [name for name in makers if name in requested] or makers
-            found[target.name][image] = wanted[0]
-            if len(wanted) > 1 and target.name in requested:
-                warnings.append(
-                    f"{target.name}: its Dockerfile builds on {image}, which {', '.join(wanted)} all tag; "
-                    f"{wanted[0]} is built first."
-                )
-    return found
-
-
-def _why(name: str, requested: Sequence[str], needs: Mapping[str, Sequence[str]]) -> str:
-    if name in requested:
-        return "requested"
-    wanting = [other for other, others in needs.items() if name in others]
-    shown = ", ".join(wanting[:3]) + (f" and {len(wanting) - 3} more" if len(wanting) > 3 else "")
-    return f"needed by {shown}"
 
 
 def _names_in_engine(facts: BuildFacts, needed: set[str]) -> dict[str, str]:
@@ -215,10 +282,14 @@ def _exports(spec: Mapping[str, Any], shares_engine_images: bool) -> int:
     return 1 + len(caches)
 
 
-def _pins(name: str, facts: BuildFacts, images: Mapping[str, str]) -> dict[str, str]:
+def _pins(name: str, facts: BuildFacts, images: Mapping[str, str], built: Set[str]) -> dict[str, str]:
     contexts = facts.definition.targets[name].contexts
     makers = {key: value.removeprefix(TARGET_SCHEME) for key, value in contexts.items()}
-    return {key: maker for key, maker in makers.items() if maker in images and contexts[key] != maker}
+    return {
+        key: maker
+        for key, maker in makers.items()
+        if maker in images and maker in built and contexts[key] != maker
+    }
 
 
 def _explicit_outputs(target: Target) -> list[dict[str, str]]:
@@ -232,6 +303,7 @@ def _document(
     tagged: Mapping[str, Mapping[str, str]],
     images: Mapping[str, str],
     warnings: list[str],
+    marks: Mapping[str, str],
     *,
     exporting: bool = False,
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
@@ -241,6 +313,8 @@ def _document(
     """
     target = facts.definition.targets[name]
     spec, linked = _linked_spec(target, facts, tagged, images)
+    if marks:
+        spec["labels"] = {**(spec.get("labels") or {}), **marks}
     pushes: tuple[str, ...] = ()
     if name in facts.definition.requested and options.push:
         pushes = _push(target, spec, facts, options, warnings)
@@ -272,6 +346,10 @@ def _linked_spec(
     if not facts.builder.shares_engine_images:
         # This builder can't see the engine's images, so a tag has to become a link, too.
         links |= {image: f"{TARGET_SCHEME}{maker}" for image, maker in tagged[target.name].items()}
+    else:
+        # By its tag alone BuildKit would look for it in the tag's own registry.
+        far = {image: maker for image, maker in tagged[target.name].items() if _is_far(images.get(maker, ""))}
+        links |= {image: f"{TARGET_SCHEME}{maker}" for image, maker in far.items()}
     for key, value in links.items():
         maker = str(value)[len(TARGET_SCHEME) :]
         # With "pull" BuildKit would look for the image in a registry, and perhaps find somebody else's.
@@ -301,9 +379,7 @@ def _push(
         )
     if facts.registry_answer is not None and facts.registry_answer.state != "ok":
         raise registry_problem(facts, options.registry)
-    names = target.tags
-    if options.registry:
-        names = tuple(dict.fromkeys(rerooted(tag, options.registry) for tag in target.tags))
+    names = push_names(target, options)
     others = [
         csv_entry(output) for output in _explicit_outputs(target) if output.get("type") not in _IMAGE_OUTPUTS
     ]
@@ -322,6 +398,11 @@ def _push(
     # With tags, buildx would give every output all the names, and push the local ones too.
     spec.pop("tags", None)
     return names
+
+
+def _is_far(image: str) -> bool:
+    """Whether an image that others build on is in a registry only: then its name has a digest and no tag."""
+    return "@" in image and repository(image) == image.partition("@")[0]
 
 
 def registry_problem(facts: BuildFacts, registry: str) -> EnvironmentProblem:

@@ -6,7 +6,7 @@ import functools
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from invoke import Exit, task
@@ -14,11 +14,11 @@ from invoke import Exit, task
 from homeport.errors import EXIT_INTERRUPTED, ISSUES_URL, HomeportError, Interrupted, UsageError
 
 
-def command(help: dict[str, str]) -> Callable[[Callable[..., int]], Any]:  # noqa: A002 - invoke's own word
+def command(help: dict[str, str], optional: Sequence[str] = ()) -> Callable[[Callable[..., int]], Any]:  # noqa: A002 - invoke's own word
     """Make a function an invoke task that returns its exit code and raises HomeportError.
 
     invoke takes an argument's kind from its default and ignores type hints, so numbers are texts here,
-    checked by ``whole_number``: its own check ends in a traceback.
+    checked by ``whole_number``: its own check ends in a traceback. ``optional`` options may have a value.
     """
 
     def wrap(function: Callable[..., int]) -> Any:
@@ -28,7 +28,7 @@ def command(help: dict[str, str]) -> Callable[[Callable[..., int]], Any]:  # noq
             if code:
                 raise Exit(code=code)
 
-        return task(adapted, help=help, auto_shortflags=False)
+        return task(adapted, help=help, optional=optional, auto_shortflags=False)
 
     return wrap
 

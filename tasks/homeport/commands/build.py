@@ -8,7 +8,15 @@ from typing import Any
 from homeport.commands.adapter import command, names, whole_number
 
 
+def _explained(explain: str | bool) -> tuple[str, ...] | None:
+    """The option's value: invoke says True where it has none."""
+    if explain is True:
+        return ()
+    return names(str(explain)) if explain else None
+
+
 @command(
+    optional=["explain"],
     help={
         "parallel": "Build independent targets at the same time.",
         "jobs": "Most targets in flight (default: by cores and free memory); implies --parallel.",
@@ -19,10 +27,14 @@ from homeport.commands.adapter import command, names, whole_number
         "keep-going": "Build what can still be built after a failure.",
         "retries": "Tries after a transient failure of network or engine (default: 2).",
         "builder": "The buildx builder (default: the current one).",
+        "skip": "Leave out what needs no build; with --no-skip only BuildKit's own cache counts.",
+        "refresh": "Look base images up in their registries again, whatever the engine holds.",
+        "load": "Fetch images into the engine that are found in the registry only.",
+        "explain": "Say for each target, or for those named, why it would be built or not; touch nothing.",
         "dry-run": "Show the plan and touch nothing.",
         "json": "Write the plan or result as JSON; '-' is standard output.",
         "report": "Write an HTML page, a timeline picture and a trace into this folder.",
-    }
+    },
 )
 def build(
     c: Any,
@@ -35,13 +47,17 @@ def build(
     keep_going: bool = False,
     retries: str = "",
     builder: str = "",
+    skip: bool = True,
+    refresh: bool = False,
+    load: bool = False,
+    explain: str = "",
     dry_run: bool = False,
     json: str = "",
     report: str = "",
 ) -> int:
     """Build the repository's images in the order of their dependencies."""
     from homeport.build import flow
-    from homeport.build.plan import BuildOptions
+    from homeport.build.options import BuildOptions
     from homeport.commands import settings
     from homeport.model.config import check_registry
 
@@ -59,6 +75,9 @@ def build(
         retries=whole_number(retries, "--retries", config.retries),
         main_branch=config.main_branch,
         allow=config.allow,
+        skip=skip,
+        refresh=refresh,
+        load=load,
     )
     return flow.run(
         flow.Request(
@@ -68,6 +87,7 @@ def build(
             options=options,
             builder=builder or config.builder,
             dry_run=dry_run,
+            explain=_explained(explain),
             json=json,
             report=report,
         )

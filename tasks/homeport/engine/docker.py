@@ -49,6 +49,8 @@ class Engine:
     name: str
     plugins: Mapping[str, Plugin] = field(hash=False)
     platform: str = "linux/amd64"
+    id: str = ""
+    """The engine's own identity: the same one through whichever socket or context it is reached."""
 
     def plugin(self, name: str) -> Plugin:
         """A plugin by name; raises EnvironmentProblem with the way to get it."""
@@ -151,6 +153,7 @@ def parse_engine(document: Mapping[str, Any], *, host: str = "") -> Engine:
         name=str(document.get("Name") or ""),
         plugins=plugins,
         platform=_platform(document),
+        id=str(document.get("ID") or ""),
     )
 
 

@@ -6,17 +6,19 @@ https://github.com/opencontainers/distribution-spec/blob/main/spec.md#determinin
 from __future__ import annotations
 
 import http.client
-import json
-import os
+import re
 import ssl
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
-from pathlib import Path
 
+from homeport.engine.credentials import has_credentials
 from homeport.model.reference import registry_host
 
+__all__ = ["Answer", "ask", "has_credentials", "is_loopback"]
+
 TIMEOUT_SECONDS = 3.0
+_LOOPBACK = re.compile(r"127(?:\.\d{1,3}){3}|localhost|\[::1\]")
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Answer:
 def ask(reference: str, timeout: float = TIMEOUT_SECONDS) -> Answer:
     """Ask the registry that holds ``reference`` (``host:port/path``). Never raises for its answers."""
     host = registry_host(reference)
-    attempts = ["http", "https"] if _is_loopback(host) else ["https"]
+    attempts = ["http", "https"] if is_loopback(host) else ["https"]
     detail = ""
     for scheme in attempts:
         try:
@@ -49,22 +51,6 @@ def ask(reference: str, timeout: float = TIMEOUT_SECONDS) -> Answer:
     return Answer("down", detail)
 
 
-def has_credentials(host: str) -> bool:
-    """Whether the docker command line has a login for ``host`` (or a helper that may have one)."""
-    folder = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
-    try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    if not isinstance(config, dict):
-        return False
-    names = {host, f"https://{host}", f"https://{host}/v1/"}
-    if host == "registry-1.docker.io":
-        names.add("https://index.docker.io/v1/")
-    stored = {*(config.get("auths") or {}), *(config.get("credHelpers") or {})}
-    return bool(config.get("credsStore")) or bool(names & stored)
-
-
 def _status(url: str, timeout: float) -> int:
     """The HTTP status of a GET; proxies are taken from the environment, as everywhere."""
     request = urllib.request.Request(url, headers={"User-Agent": "homeport"})  # noqa: S310 - scheme is ours
@@ -79,6 +65,10 @@ def _status(url: str, timeout: float) -> int:
         raise error.reason if isinstance(error.reason, OSError) else OSError(str(error.reason)) from error
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether ``host`` (``name:port``) is this machine: then HTTP without TLS is good enough.
+
+    A name that only begins with ``127.`` may belong to anybody.
+    """
     name = host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host
-    return name.startswith("127.") or name in {"localhost", "[::1]"}
+    return bool(_LOOPBACK.fullmatch(name.lower()))

@@ -1,222 +1,243 @@
-"""A reader of Dockerfiles, as far as the order of builds needs it: which images a file builds on.
+"""The syntax of Dockerfiles: text to instructions, by the rules of BuildKit's own parser.
 
-Rules: https://docs.docker.com/reference/dockerfile/ (parser directives, line continuation, comments,
-here-documents, ``FROM``, ``COPY --from``, ``RUN --mount=from=``, ARG scope and expansion).
+Rules: https://docs.docker.com/reference/dockerfile/, and where that is silent
+https://github.com/moby/buildkit/tree/master/frontend/dockerfile (folders ``parser`` and ``instructions``).
+A fingerprint of a build rests on this: a line must be read here as BuildKit reads it, oddities included.
 """
 
 from __future__ import annotations
 
-import csv
+import contextlib
+import io
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
-from homeport.model.expansion import expand
+from homeport.model.expansion import SPACE, ExpansionError, shell_words
+from homeport.model.instruction import (
+    BLANKS,
+    DockerfileSyntaxError,
+    Heredoc,
+    Instruction,
+    heredoc_of,
+    json_form,
+    json_value,
+    name_values,
+)
 
-_DIRECTIVE = re.compile(r"^#\s*([a-zA-Z][a-zA-Z0-9]*)\s*=\s*(.+?)\s*$")
-# A here-document is a shell word of its own (buildkit: frontend/dockerfile/parser, reHeredoc).
-_HEREDOC = re.compile(r"^\d*<<(-?)([^<]+)$")
-_WORD = re.compile(r"""(?:[^\s"'\\]|\\.|"(?:\\.|[^"\\])*"|'[^']*')+""")
-_FLAG = re.compile(r"^--([a-z0-9-]+)(?:=(\S*))?(?:\s+|$)", re.IGNORECASE)
-_HEREDOC_INSTRUCTIONS = {"RUN", "COPY", "ADD", "ONBUILD"}
+_LONGEST_LINE = 65535  # bytes: BuildKit reads lines with Go's bufio.Scanner
+_DIRECTIVE = re.compile(r"([a-zA-Z][a-zA-Z0-9]*)[\t\n\f\r ]*=[\t\n\f\r ]*(.+?)[\t\n\f\r ]*")
+_DIRECTIVES = {"syntax", "escape", "check"}
+# An escape character in front means that this one is none. BuildKit looks no further back.
+_CONTINUED = {"\\": re.compile(r"(?<!\\)\\[ \t]*\Z"), "`": re.compile(r"(?<!`)`[ \t]*\Z")}
+# A surrogate that stands for no byte: JSON can bring one along, and Go's decoder makes this of it.
+_LONE_SURROGATE, _REPLACEMENT = re.compile("[\ud800-\udc7f\udd00-\udfff]"), "\ufffd"
+_WITH_HEREDOCS = {"RUN", "COPY", "ADD"}
+_WITH_JSON = {"ADD", "CMD", "COPY", "ENTRYPOINT", "RUN", "SHELL", "VOLUME"}
 
 
 @dataclass(frozen=True)
-class Instruction:
-    """One instruction: upper-case keyword, its flags in order, the rest of its text, its first line."""
+class Dockerfile:
+    """A file's instructions, its escape character, and the frontend it asks for (empty: the built-in)."""
 
-    keyword: str
-    flags: tuple[tuple[str, str], ...]
-    value: str
-    line: int
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One ``FROM``: its name (may be empty), position, base as written and what its body refers to."""
-
-    name: str
-    index: int
-    base: str
-    references: tuple[str, ...]
-    """Values of ``COPY --from`` and ``RUN --mount=from=``: a stage, its number, a context or an image."""
+    instructions: tuple[Instruction, ...]
+    escape: str
+    syntax: str
 
 
-def instructions(text: str) -> Iterator[Instruction]:
-    """The instructions of a Dockerfile, here-documents swallowed by the instruction they belong to."""
-    lines = text.removeprefix("\ufeff").splitlines()
-    escape, position = _escape_character(lines)
-    while position < len(lines):
-        first = position
-        logical, position = _logical_line(lines, position, escape)
-        if not logical.strip():
-            continue
-        keyword, _, rest = logical.strip().partition(" ")
-        keyword, tabbed, remainder = keyword.partition("\t")
-        if tabbed:
-            rest = f"{remainder} {rest}"
-        keyword = keyword.upper()
-        if keyword in _HEREDOC_INSTRUCTIONS:
-            position = _skip_heredocs(lines, position, rest)
-        flags, value = _split_flags(rest.strip())
-        yield Instruction(keyword, flags, value, first + 1)
+def parse(text: str) -> Dockerfile:
+    """Read a Dockerfile; raises DockerfileSyntaxError for what BuildKit's parser rejects.
 
-
-def platform_args(platform: str) -> dict[str, str]:
-    """The arguments that BuildKit declares by itself for a platform such as ``linux/arm64/v8``."""
-    system, _, rest = platform.partition("/")
-    architecture, _, variant = rest.partition("/")
-    parts = {"PLATFORM": platform, "OS": system, "ARCH": architecture, "VARIANT": variant}
-    return {f"{side}{name}": value for side in ("TARGET", "BUILD") for name, value in parts.items()}
-
-
-def stages(
-    text: str, args: Mapping[str, str] | None = None, platform: Mapping[str, str] | None = None
-) -> tuple[Stage, ...]:
-    """The stages of a Dockerfile with variables expanded as BuildKit does for ``FROM``.
-
-    ``args`` are the build arguments given from outside; they replace defaults of global ARGs only where
-    the file declares them. ``platform`` are those that are there without being declared. A variable without
-    a value expands to nothing.
+    Unknown instructions and flags are not rejected here. Read files without translating line ends: a carriage
+    return alone is no line end for BuildKit.
     """
-    given = args or {}
-    scope: dict[str, str] = dict(platform or {})
-    found: list[Stage] = []
-    for instruction in instructions(text):
-        if instruction.keyword == "FROM":
-            words = instruction.value.split()
-            base = _unquoted(expand(words[0], scope)) if words else ""
-            name = words[2] if len(words) >= 3 and words[1].upper() == "AS" else ""
-            found.append(Stage(name.lower(), len(found), base, ()))
-        elif instruction.keyword == "ARG" and not found:
-            for name, default in _arg_words(instruction.value):
-                value = given.get(name, default)
-                if value is not None:
-                    scope[name] = expand(value, scope)
-        elif found:
-            last = found[-1]
-            references = (*last.references, *_references(instruction, scope))
-            found[-1] = Stage(last.name, last.index, last.base, references)
-    return tuple(found)
+    text = _LONE_SURROGATE.sub(_REPLACEMENT, text)
+    reader = _Reader(text.removeprefix("\ufeff"))
+    found: list[Instruction] = []
+    while reader.position < len(reader.lines):
+        first = reader.position + 1
+        try:
+            line = reader.logical_line()
+            if line is not None:
+                instruction = _instruction(line, reader.escape)
+                _check(instruction)
+                heredocs = tuple(map(reader.heredoc, _announced(instruction, line)))
+                found.append(replace(instruction, heredocs=heredocs, line=first))
+        except (DockerfileSyntaxError, ExpansionError) as error:
+            raise DockerfileSyntaxError(str(error), first) from error
+    if not found:
+        raise DockerfileSyntaxError("there are no instructions", len(reader.lines))
+    return Dockerfile(tuple(found), reader.escape, frontend(text))
 
 
-def reachable(all_stages: tuple[Stage, ...], wanted: str = "") -> tuple[Stage, ...]:
-    """The stages that building ``wanted`` (name or number; empty is the last) really needs, in order."""
-    if not all_stages:
-        return ()
-    start = _stage_named(all_stages, wanted.lower(), len(all_stages)) if wanted else all_stages[-1]
-    if start is None:
-        return ()
-    found: set[int] = set()
-    stack = [start]
-    while stack:
-        stage = stack.pop()
-        if stage.index in found:
-            continue
-        found.add(stage.index)
-        for reference in (stage.base, *stage.references):
-            needed = _stage_named(all_stages, reference.lower(), stage.index)
-            if needed is not None:
-                stack.append(needed)
-    return tuple(stage for stage in all_stages if stage.index in found)
+def frontend(text: str) -> str:
+    """The image named by ``# syntax=`` at the top, also as ``// syntax=`` or in JSON; empty if there is none.
+
+    It decides who reads the file: for one other than Dockerfile's own, ``parse`` may well fail.
+    """
+    text = text.removeprefix("\ufeff")
+    if text.startswith("#!"):
+        text = text.partition("\n")[2]
+    for comment in ("#", "//"):
+        directives = _Directives(comment)
+        with contextlib.suppress(DockerfileSyntaxError):
+            for line in io.StringIO(text, newline="\n"):
+                if not directives.read(line.removesuffix("\n").removesuffix("\r")):
+                    break
+        if "syntax" in directives.found:
+            return directives.found["syntax"].partition(" ")[0]
+    try:
+        document = json_value(text)
+    except (ValueError, RecursionError):
+        return ""
+    named = document.get("syntax") if isinstance(document, dict) else None
+    return named if isinstance(named, str) else ""
 
 
-def images(all_stages: tuple[Stage, ...], wanted: str = "") -> tuple[str, ...]:
-    """What the needed stages name that is no stage of this file: images or named contexts, each once."""
-    found: dict[str, None] = {}
-    for stage in reachable(all_stages, wanted):
-        for position, reference in enumerate((stage.base, *stage.references)):
-            # FROM sees earlier stages by name only; --from sees numbers too.
-            local = _stage_named(all_stages, reference.lower(), stage.index, numbers=position > 0)
-            if reference and local is None and reference.lower() != "scratch":
-                found[reference] = None
-    return tuple(found)
+class _Directives:
+    """Parser directives, until the first line that is none."""
+
+    def __init__(self, comment: str) -> None:
+        self.comment = comment
+        self.found: dict[str, str] = {}
+        self.done = False
+
+    def read(self, line: str) -> bool:
+        """Whether there may be more; raises DockerfileSyntaxError for one that is there twice."""
+        text = line.removeprefix(self.comment).lstrip(SPACE) if line.startswith(self.comment) else ""
+        match = None if self.done else _DIRECTIVE.fullmatch(text)
+        name = match[1].lower() if match else ""
+        if match is None or name not in _DIRECTIVES:
+            self.done = True
+        elif name in self.found:
+            raise DockerfileSyntaxError(f"the directive '{name}' is there twice")
+        else:
+            self.found[name] = match[2]
+        return not self.done
 
 
-def _stage_named(
-    all_stages: tuple[Stage, ...], name: str, before: int, *, numbers: bool = True
-) -> Stage | None:
-    for stage in reversed(all_stages[:before]):
-        if stage.name and stage.name == name:
-            return stage
-    if numbers and name.isascii() and name.isdigit() and int(name) < before:
-        return all_stages[int(name)]
-    return None
+class _Reader:
+    def __init__(self, text: str) -> None:
+        # Only \n ends a line, and here-documents keep it: str.splitlines would know a dozen others.
+        self.lines = list(io.StringIO(text, newline="\n"))
+        self.position = 0
+        self.directives = _Directives("#")
+
+    @property
+    def escape(self) -> str:
+        return self.directives.found.get("escape", "\\")
+
+    def next(self) -> str:
+        line = self.lines[self.position]
+        self.position += 1
+        if len(line) * 4 > _LONGEST_LINE and len(_bytes(line.removesuffix("\n"))) > _LONGEST_LINE:
+            raise DockerfileSyntaxError(f"it is longer than {_LONGEST_LINE} bytes")
+        return line
+
+    def logical_line(self) -> str | None:
+        """The next line with those that continue it; None for a comment or an empty one."""
+        line = self.next().rstrip("\r\n").lstrip(SPACE)
+        self.directives.read(line)
+        if self.escape not in _CONTINUED:
+            raise DockerfileSyntaxError(f"the escape character can't be '{self.escape}'")
+        continued = _CONTINUED[self.escape]
+        if not line or line.startswith("#"):
+            return None
+        parts, more = [continued.sub("", line)], continued.search(line)
+        while more and self.position < len(self.lines):
+            line = self.next().rstrip("\r\n")
+            if line.strip(SPACE) and not line.lstrip(SPACE).startswith("#"):
+                parts.append(continued.sub("", line))
+                more = continued.search(line)
+        return "".join(parts)
+
+    def heredoc(self, announced: Heredoc) -> Heredoc:
+        content: list[str] = []
+        while self.position < len(self.lines):
+            line = self.next()
+            end = line.rstrip("\r\n")
+            if (end.lstrip("\t") if announced.chomp else end) == announced.name:
+                return replace(announced, content="".join(content))
+            content.append(line)
+        raise DockerfileSyntaxError(f"the here-document '{announced.name}' has no end")
 
 
-def _references(instruction: Instruction, scope: Mapping[str, str]) -> Iterator[str]:
-    if instruction.keyword in {"COPY", "ADD"}:
-        yield from (_unquoted(value) for flag, value in instruction.flags if flag == "from" and value)
-    elif instruction.keyword == "RUN":
-        for flag, value in instruction.flags:
-            if flag == "mount":
-                options = dict(part.partition("=")[::2] for part in next(csv.reader([value]), []))
-                if options.get("from"):
-                    yield expand(options["from"], scope)
-    elif instruction.keyword == "ONBUILD":
-        keyword, _, rest = instruction.value.partition(" ")
-        flags, value = _split_flags(rest.strip())
-        yield from _references(Instruction(keyword.upper(), flags, value, instruction.line), scope)
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
 
 
-def _escape_character(lines: list[str]) -> tuple[str, int]:
-    """The escape character and the position after the parser directives at the file's top."""
-    escape = "\\"
-    for position, line in enumerate(lines):
-        directive = _DIRECTIVE.match(line.strip())
-        if directive is None:
-            return escape, position
-        if directive[1].lower() == "escape":
-            escape = directive[2]
-    return escape, len(lines)
+def _instruction(line: str, escape: str) -> Instruction:
+    keyword, *rest = BLANKS.split(line.strip(SPACE), maxsplit=1)
+    flags, value = _split_flags(rest[0] if rest else "", escape)
+    keyword = keyword.lower()
+    # Go knows instructions by their lower case, and some letters beyond ASCII have an upper case within.
+    return Instruction(keyword.upper() if keyword.isascii() else keyword, flags, value, escape=escape)
 
 
-def _logical_line(lines: list[str], position: int, escape: str) -> tuple[str, int]:
-    """Join continued lines; comments and blank lines within a continuation are skipped as Docker does."""
-    continued = re.compile(re.escape(escape) + r"[ \t]*$")
-    parts: list[str] = []
-    while position < len(lines):
-        line = lines[position]
-        position += 1
-        if line.lstrip().startswith("#") or (parts and not line.strip()):
-            if not parts:
-                return "", position
-            continue
-        if continued.search(line):
-            parts.append(continued.sub("", line))
-            continue
-        parts.append(line)
-        break
-    return "".join(parts), position
-
-
-def _skip_heredocs(lines: list[str], position: int, rest: str) -> int:
-    for word in _WORD.findall(rest):
-        match = _HEREDOC.match(word)
-        if match is None:
-            continue
-        end = _unquoted(match[2])
-        for number in range(position, len(lines)):
-            if (lines[number].lstrip("\t") if match[1] else lines[number]) == end:
-                position = number + 1
-                break
-        # Without an end it is no file that BuildKit would build: better to read on than to swallow it.
-    return position
-
-
-def _unquoted(text: str) -> str:
-    return re.sub(r"[\"']", "", text)
-
-
-def _split_flags(text: str) -> tuple[tuple[tuple[str, str], ...], str]:
+def _split_flags(text: str, escape: str) -> tuple[tuple[tuple[str, str], ...], str]:
+    """Flags and rest. BuildKit takes bytes for characters here, so a flag in UTF-8 comes out as Latin-1."""
+    data = _bytes(text).decode("latin-1")
     flags: list[tuple[str, str]] = []
-    while match := _FLAG.match(text):
-        flags.append((match[1].lower(), match[2] or ""))
-        text = text[match.end() :]
-    return tuple(flags), text
+    position = 0
+    while (position := len(data) - len(data[position:].lstrip(SPACE))) < len(data):
+        if not data.startswith("--", position):
+            break
+        word, quote = "", ""
+        while position < len(data) and (quote or data[position] not in SPACE):
+            char = data[position]
+            position += 1
+            if char == quote:
+                quote = ""
+            elif not quote and char in "'\"":
+                quote = char
+            elif char == escape:
+                word += data[position : position + 1]
+                position += 1
+            else:
+                word += char
+        if word == "--":
+            break
+        name, _, value = word[2:].partition("=")
+        flags.append((name, value))
+    return tuple(flags), data[position:].encode("latin-1").decode("utf-8", "surrogateescape").strip(SPACE)
 
 
-def _arg_words(value: str) -> Iterator[tuple[str, str | None]]:
-    for word in re.findall(r"(?:[^\s\"']|\"[^\"]*\"|'[^']*')+", value):
-        name, equals, default = word.partition("=")
-        yield name, _unquoted(default) if equals else None
+def _check(instruction: Instruction) -> None:
+    """Raises DockerfileSyntaxError for values that BuildKit rejects while it parses."""
+    while instruction.keyword == "ONBUILD" and instruction.value:
+        instruction = _instruction(instruction.value, instruction.escape)
+    if instruction.keyword in {"ENV", "LABEL"}:
+        name_values(instruction)
+    elif instruction.keyword in _WITH_JSON:
+        json_form(instruction.value)
+    elif instruction.keyword == "HEALTHCHECK":
+        json_form(BLANKS.sub(" ", instruction.value, count=1).partition(" ")[2])
+
+
+def _announced(instruction: Instruction, line: str) -> Iterator[Heredoc]:
+    """The here-documents that a line says will follow it, as yet without content."""
+    if instruction.keyword == "ONBUILD" and instruction.value:
+        instruction = _instruction(instruction.value, instruction.escape)
+    if (
+        instruction.keyword not in _WITH_HEREDOCS
+        or "<<" not in line
+        or json_form(instruction.value) is not None
+    ):
+        return
+    try:
+        words = shell_words(line, raw_quotes=True, raw_escapes=True)
+    except ExpansionError:
+        return  # what its lexer can't read has no here-documents for BuildKit: ``echo don't <<EOF``
+    yield from (heredoc for heredoc in map(heredoc_of, words) if heredoc is not None)
+
+
+def trigger(instruction: Instruction) -> Instruction:
+    """What an ONBUILD does in builds on top of it. Raises DockerfileSyntaxError.
+
+    BuildKit keeps it as text and parses that anew, without the directives of the file it comes from.
+    """
+    heredocs = (f"\n{heredoc.content}{heredoc.name}" for heredoc in instruction.heredocs)
+    found = parse(instruction.value + "".join(heredocs)).instructions
+    if len(found) != 1 or found[0].keyword in {"ONBUILD", "FROM", "MAINTAINER"}:
+        raise DockerfileSyntaxError("ONBUILD takes one instruction, and not any", instruction.line)
+    return replace(found[0], line=instruction.line)

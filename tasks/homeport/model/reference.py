@@ -77,3 +77,10 @@ def cache_reference(registry: str, target: str, branch: str) -> str:
     targets, which would overwrite each other.
     """
     return f"{registry}/cache:{slug(target, 60)}.{slug(branch, _TAG_MOST - 61)}"
+
+
+def repository(reference: str) -> str:
+    """A reference without its tag and digest: ``127.0.0.1:5000/app:1`` is in ``127.0.0.1:5000/app``."""
+    name = reference.partition("@")[0]
+    head, colon, tag = name.rpartition(":")
+    return head if colon and "/" not in tag else name

@@ -17,8 +17,10 @@ class Status(str, Enum):
     FAILED = "failed"
     CANCELLED = "cancelled"
     """Stopped while it ran, because another target failed or somebody interrupted."""
-    SKIPPED = "skipped"
+    UNBUILT = "unbuilt"
     """Never started, for the same reasons, or because something it needs failed."""
+    SKIPPED = "skipped"
+    """No build was due: an image with its fingerprint is verified to exist."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,8 @@ class BuildResult:
     cpus: int = 1
     facts: Mapping[str, str] = field(default_factory=dict, hash=False)
     """What it ran on, for the report: engine and buildx version, builder, registry."""
+    late_warnings: tuple[str, ...] = ()
+    """Those of ``warnings`` that came up after the plan was shown."""
 
     def having(self, status: Status) -> tuple[TargetResult, ...]:
         """The targets that ended as ``status``."""
@@ -79,7 +83,8 @@ class BuildResult:
 
     @property
     def ok(self) -> bool:
-        return not self.interrupted and len(self.having(Status.BUILT)) == len(self.targets)
+        good = {Status.BUILT, Status.SKIPPED}
+        return not self.interrupted and all(target.status in good for target in self.targets)
 
     @property
     def summed(self) -> float:

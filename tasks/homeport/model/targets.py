@@ -145,6 +145,11 @@ def unescape(text: str) -> str:
     return text.replace("$${", "${").replace("%%{", "%{")
 
 
+def escape(text: str) -> str:
+    """Text as it has to stand in a bake document to be taken as it is."""
+    return text.replace("${", "$${").replace("%{", "%%{")
+
+
 def attributes(item: Any) -> dict[str, str]:
     """An output, cache or secret entry, which buildx prints as an object or as ``type=x,a=b``."""
     if isinstance(item, Mapping):

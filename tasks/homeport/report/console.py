@@ -19,8 +19,15 @@ from homeport.model.result import BuildResult, Status, TargetResult
 from homeport.model.solve import Failure, Solve
 from homeport.report.words import one_line, plural, seconds, short_digest, size
 
-_STYLES = {Status.BUILT: "green", Status.FAILED: "red", Status.CANCELLED: "yellow", Status.SKIPPED: "dim"}
+_STYLES = {
+    Status.BUILT: "green",
+    Status.FAILED: "red",
+    Status.CANCELLED: "yellow",
+    Status.UNBUILT: "dim",
+    Status.SKIPPED: "cyan",
+}
 _MOST_RUNNING = 12
+_MOST_NOTES = 5
 _LOG_WIDTH = 200
 _WHY_WIDTH = 40
 _SILENCE_SECONDS = 30.0
@@ -167,7 +174,8 @@ def result_table(result: BuildResult) -> Table:
     for heading in ("time", "cached", "context"):
         table.add_column(heading, justify="right", no_wrap=True, min_width=len(heading))
     table.add_column("image", no_wrap=True, min_width=12)
-    for target in result.targets:
+    # Of fifty targets that need no build a line says enough.
+    for target in (target for target in result.targets if target.status is not Status.SKIPPED):
         ran = target.attempts > 0
         table.add_row(
             Text(target.name),
@@ -186,9 +194,10 @@ def result_table(result: BuildResult) -> Table:
 
 def show_result(result: BuildResult, console: Console, *, clean: Callable[[str], str] | None = None) -> None:
     """The table, then the totals, then each failure once; ``clean`` is applied to each line of a failure."""
-    console.print()
-    console.print(result_table(result))
-    console.print()
+    if len(result.having(Status.SKIPPED)) < len(result.targets):
+        console.print()
+        console.print(result_table(result))
+        console.print()
     for line in totals(result):
         console.print(Text(line), soft_wrap=True)
     for target in result.having(Status.FAILED):
@@ -205,9 +214,17 @@ def totals(result: BuildResult) -> list[str]:
     cached = sum(target.executed == 0 and target.cached > 0 for target in result.having(Status.BUILT))
     if cached and counts:
         counts[0] += f" ({cached} wholly from cache)"
-    lines = [
-        f"{', '.join(counts) or 'Nothing to do'} in {seconds(result.seconds)}, {plural(result.jobs, 'job')}."
-    ]
+    skipped = result.having(Status.SKIPPED)
+    if skipped and len(skipped) == len(result.targets):
+        lines = [f"Nothing to build: {plural(len(skipped), 'target')} unchanged."]
+    else:
+        lines = [
+            f"{', '.join(counts) or 'Nothing to do'} in {seconds(result.seconds)}, "
+            f"{plural(result.jobs, 'job')}."
+        ]
+    if notes := [f"  {target.name}: {target.note}" for target in skipped if target.note]:
+        more = len(notes) - _MOST_NOTES
+        lines += notes[:_MOST_NOTES] + ([f"  and {more} more like these"] if more > 0 else [])
     path, length = result.critical_path()
     if len(result.having(Status.BUILT)) > 1 and result.ok:
         lines.append(f"Critical path: {' -> '.join(path)} ({seconds(length)}).")

@@ -25,6 +25,7 @@ _LIGHT = {
     "built": "#0072b2",
     "failed": "#c2410c",
     "cancelled": "#848b93",
+    "unbuilt": "#848b93",
     "skipped": "#848b93",
 }
 _DARK = {
@@ -36,6 +37,7 @@ _DARK = {
     "built": "#56b4e9",
     "failed": "#ff8f52",
     "cancelled": "#8b939c",
+    "unbuilt": "#8b939c",
     "skipped": "#8b939c",
 }
 

@@ -26,7 +26,7 @@ overflow-wrap:anywhere}
 .quiet{color:var(--hp-quiet)}
 .badge{font-weight:700}
 .built{color:var(--hp-built)}.failed{color:var(--hp-failed)}
-.cancelled,.skipped{color:var(--hp-quiet)}
+.cancelled,.unbuilt,.skipped{color:var(--hp-quiet)}
 .figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(124px,1fr));gap:10px;margin:20px 0 0}
 .figures div{display:flex;flex-direction:column-reverse;justify-content:flex-end;padding:9px 12px;
 border:1px solid var(--hp-line);border-radius:8px}

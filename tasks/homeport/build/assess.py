@@ -1,0 +1,148 @@
+"""How every target stands, before a build and again after it: fingerprints, what exists, what was before."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from homeport.build import existing
+from homeport.build.bases import resolver
+from homeport.build.facts import BuildFacts, read_dockerfiles
+from homeport.build.fingerprints import Fingerprints
+from homeport.build.links import tag_dependencies
+from homeport.build.options import BuildOptions
+from homeport.build.record import Record
+from homeport.build.standing import Standing
+from homeport.engine import images
+from homeport.engine.distribution import Distribution
+from homeport.engine.images import Image
+from homeport.model import graph
+from homeport.model.fingerprint import INPUTS_LABEL, LABEL, Fingerprint, Recorded, read_label
+from homeport.model.result import BuildResult, Status
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What a build left behind that can be relied on.
+
+    ``sound``: by target built from sources that stayed as they were, its fingerprint. ``warnings``: what
+    wasn't.
+    """
+
+    sound: Mapping[str, Fingerprint]
+    warnings: tuple[str, ...] = ()
+
+
+class Assessment:
+    """One command's look at its targets. ``record`` and ``distribution`` are asked, never trusted alone."""
+
+    def __init__(
+        self, facts: BuildFacts, cwd: Path, options: BuildOptions, record: Record, distribution: Distribution
+    ) -> None:
+        self._facts = facts
+        self._cwd = cwd
+        self._options = options
+        self._record = record
+        self._distribution = distribution
+        self._place = os.path.realpath(cwd)
+        self._tagged = tag_dependencies(facts.definition, facts.images, [])
+        self._needs = {
+            target.name: tuple(dict.fromkeys((*target.linked, *self._tagged[target.name].values())))
+            for target in facts.definition
+        }
+        self._first = self._fingerprints(facts)
+
+    def standing(self) -> Standing:
+        """How the targets that were asked for, and all that they build on, stand now."""
+        names = [
+            name
+            for name in graph.closure(self._needs, self._facts.definition.requested)
+            if name not in self._facts.problems
+        ]
+        fingerprints = self._first.of(names)
+        if not self._options.skip:
+            return Standing(fingerprints)
+        found, current, warnings = existing.look_up(
+            self._facts, fingerprints, self._options, self._record, self._distribution
+        )
+        before = {
+            name: last
+            for name in names
+            if name not in found and (last := self._last(name, current.get(name)))
+        }
+        return Standing(fingerprints, found, before, current, warnings)
+
+    def _last(self, name: str, image: Image | None) -> Recorded | None:
+        """What the target's last image was made of: by the record here, else by the image's own label."""
+        if self._facts.engine.id:
+            noted = self._record.last(self._facts.engine.id, self._place, name)
+            if noted is not None:
+                return noted
+        return read_label(image.labels.get(INPUTS_LABEL, "")) if image is not None else None
+
+    def settle(self, result: BuildResult, standing: Standing) -> Settled:
+        """Look again at what was built: only what is still the same was built from what its fingerprint says.
+
+        Notes it in the record, with the image that the engine has.
+        """
+        built = [
+            target.name
+            for target in result.having(Status.BUILT)
+            if target.name in standing.fingerprints and standing.fingerprints[target.name].known
+        ]
+        if not built:
+            return Settled({})
+        second = self._fingerprints(read_dockerfiles(self._facts, self._cwd))
+        # With what they build on, so that all images are looked up at the same time.
+        again = second.of(name for name in graph.closure(self._needs, built) if name in standing.fingerprints)
+        touched = {
+            path
+            for path, signature in self._first.disk.signatures.items()
+            if second.disk.signatures.get(path, signature) != signature
+        }
+        changed = {
+            name
+            for name, before in standing.fingerprints.items()
+            if name in again and (again[name].digest != before.digest or not again[name].known)
+        } | {name for name in again if touched and self._first.reads(name, touched)}
+        unsound = {name for name in built if changed & graph.closure(self._needs, [name])}
+        warnings = tuple(
+            f"{name}: its sources changed while it was built, so the next build builds it again."
+            for name in sorted(unsound)
+        )
+        sound = {name: standing.fingerprints[name] for name in built if name not in unsound}
+        return Settled(sound, warnings + self._note(result, sound))
+
+    def _note(self, result: BuildResult, sound: Mapping[str, Fingerprint]) -> tuple[str, ...]:
+        if not sound or not self._facts.engine.id:
+            return ()
+        names: dict[str, tuple[str, ...]] = {
+            target.name: tuple(filter(None, (*target.tags[:1], target.digest)))
+            for target in result.targets
+            if target.name in sound
+        }
+        there = images.find(reference for references in names.values() for reference in references)
+        # Another build may have taken the name meanwhile: then it means another image, or another
+        # fingerprint.
+        noted = [
+            (name, sound[name], image.id)
+            for name, references in names.items()
+            if (image := _carrying(sound[name].digest, (there[reference] for reference in references)))
+        ]
+        self._record.write(self._facts.engine.id, self._place, noted)
+        if self._record.problem:
+            return (
+                f"What was built can't be noted in {self._record.path} ({self._record.problem}): "
+                "the next build here will not know that it has nothing to do.",
+            )
+        return ()
+
+    def _fingerprints(self, facts: BuildFacts) -> Fingerprints:
+        resolve = resolver(facts, self._distribution, refresh=self._options.refresh)
+        return Fingerprints(facts, self._cwd, self._tagged, resolve, os.environ)
+
+
+def _carrying(fingerprint: str, candidates: Iterable[Image | None]) -> Image | None:
+    return next((image for image in candidates if image and image.labels.get(LABEL) == fingerprint), None)

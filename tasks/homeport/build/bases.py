@@ -1,0 +1,85 @@
+"""What the images that Dockerfiles build on are now: looked up where BuildKit itself will look.
+
+The docker driver prefers the engine's own images; every other builder asks the registry, and so do we with
+``--refresh``. Rule: docker/buildx build/opt.go (image-resolve-mode).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+from homeport.build.facts import BuildFacts
+from homeport.build.fingerprints import Base, Resolver
+from homeport.engine import images
+from homeport.engine.distribution import Distribution
+from homeport.engine.registry_problem import RegistryProblem
+from homeport.model.reference import normalized, split_host
+
+Wanted = tuple[str, tuple[str, ...]]
+
+_PINNED = re.compile(r"@(sha256:[0-9a-f]{64})$")
+_AT_ONCE = 16
+
+
+def resolver(facts: BuildFacts, distribution: Distribution, *, refresh: bool) -> Resolver:
+    """A function that looks images up; ``refresh`` prefers registries over what lies in the engine."""
+
+    def resolve(wanted: Iterable[Wanted]) -> Mapping[Wanted, Base]:
+        asked = list(dict.fromkeys(wanted))
+        found: dict[Wanted, Base] = {}
+        if facts.builder.shares_engine_images and not refresh:
+            found = _in_engine(asked, facts.engine.platform)
+        return found | _in_registries([item for item in asked if item not in found], distribution)
+
+    return resolve
+
+
+def _in_engine(wanted: list[Wanted], platform: str) -> dict[Wanted, Base]:
+    # An image of another platform than the engine's may be there, and not be what BuildKit takes.
+    here = [item for item in wanted if item[1] == (platform,)]
+    known = images.find(image for image, _ in here)
+    return {
+        (image, platforms): Base(found.digest_for(image), found.triggers)
+        for image, platforms in here
+        if (found := known.get(image)) is not None
+    }
+
+
+def _in_registries(wanted: list[Wanted], distribution: Distribution) -> dict[Wanted, Base]:
+    hosts: dict[str, list[Wanted]] = {}
+    for item in wanted:
+        hosts.setdefault(split_host(normalized(item[0]))[0], []).append(item)
+    if not hosts:
+        return {}
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        # One question first: a registry that is down must cost one time limit, not one for each image.
+        firsts = {host: pool.submit(_ask, items[0], distribution) for host, items in hosts.items()}
+        found = {hosts[host][0]: future.result() for host, future in firsts.items()}
+        later = {}
+        for items in hosts.values():
+            first = found[items[0]]
+            for item in items[1:]:
+                if first.down:
+                    found[item] = first
+                else:
+                    later[item] = pool.submit(_ask, item, distribution)
+        found |= {item: future.result() for item, future in later.items()}
+    return found
+
+
+def _ask(item: Wanted, distribution: Distribution) -> Base:
+    image, platforms = item
+    try:
+        if platforms == ("frontend",):
+            pinned = _PINNED.search(image)
+            return Base(pinned[1] if pinned else distribution.digest(image))
+        manifest = distribution.manifest(image)
+        configs = [distribution.config(manifest, platform) for platform in platforms]
+    except RegistryProblem as problem:
+        return Base(unknown=problem.detail or problem.kind, down=problem.kind == "down")
+    triggers = [
+        tuple(str(item) for item in (config.get("config") or {}).get("OnBuild") or ()) for config in configs
+    ]
+    return Base(manifest.digest, triggers[0])
