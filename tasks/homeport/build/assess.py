@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from homeport.build import existing
+from homeport.build.affected import affected
 from homeport.build.bases import resolver
 from homeport.build.facts import BuildFacts, read_dockerfiles
 from homeport.build.fingerprints import Fingerprints
@@ -20,7 +21,7 @@ from homeport.engine.distribution import Distribution
 from homeport.engine.images import Image
 from homeport.model import graph
 from homeport.model.fingerprint import INPUTS_LABEL, LABEL, Fingerprint, Recorded, read_label
-from homeport.model.result import BuildResult, Status
+from homeport.model.result import BuildResult, Status, TargetResult
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Assessment:
     def __init__(
         self, facts: BuildFacts, cwd: Path, options: BuildOptions, record: Record, distribution: Distribution
     ) -> None:
-        self._facts = facts
+        self.facts = facts
         self._cwd = cwd
         self._options = options
         self._record = record
@@ -54,30 +55,48 @@ class Assessment:
         }
         self._first = self._fingerprints(facts)
 
+    def narrow(self, paths: Iterable[str]) -> dict[str, str]:
+        """Leave of the targets that were asked for those that changes of these files can affect.
+
+        Returns why, by target; the others are neither built nor looked for, unless these build on them.
+        """
+        requested = self.facts.definition.requested
+        names = [name for name in graph.closure(self._needs, requested) if name not in self.facts.problems]
+        self._first.of(names)
+        needs = {name: tuple(need for need in self._needs[name] if need in names) for name in names}
+        found = affected({name: self._first.touched(name) for name in names}, needs, paths)
+        self.facts = replace(
+            self.facts,
+            definition=replace(
+                self.facts.definition, requested=tuple(name for name in requested if name in found)
+            ),
+        )
+        return found
+
     def standing(self) -> Standing:
         """How the targets that were asked for, and all that they build on, stand now."""
         names = [
             name
-            for name in graph.closure(self._needs, self._facts.definition.requested)
-            if name not in self._facts.problems
+            for name in graph.closure(self._needs, self.facts.definition.requested)
+            if name not in self.facts.problems
         ]
-        fingerprints = self._first.of(names)
+        everything = self._first.of(names)
+        fingerprints = {name: everything[name] for name in names}
         if not self._options.skip:
             return Standing(fingerprints)
         found, current, warnings = existing.look_up(
-            self._facts, fingerprints, self._options, self._record, self._distribution
+            self.facts, fingerprints, self._options, self._record, self._distribution
         )
-        before = {
-            name: last
-            for name in names
-            if name not in found and (last := self._last(name, current.get(name)))
-        }
+        due = [name for name in names if name not in found]
+        before = {name: last for name in due if (last := self._last(name, current.get(name)))}
+        unexplained = [name for name in due if name not in before]
+        before |= existing.recorded_far(self.facts, unexplained, self._options, self._distribution)
         return Standing(fingerprints, found, before, current, warnings)
 
     def _last(self, name: str, image: Image | None) -> Recorded | None:
         """What the target's last image was made of: by the record here, else by the image's own label."""
-        if self._facts.engine.id:
-            noted = self._record.last(self._facts.engine.id, self._place, name)
+        if self.facts.engine.id:
+            noted = self._record.last(self.facts.engine.id, self._place, name)
             if noted is not None:
                 return noted
         return read_label(image.labels.get(INPUTS_LABEL, "")) if image is not None else None
@@ -94,13 +113,14 @@ class Assessment:
         ]
         if not built:
             return Settled({})
-        second = self._fingerprints(read_dockerfiles(self._facts, self._cwd))
+        second = self._fingerprints(read_dockerfiles(self.facts, self._cwd))
         # With what they build on, so that all images are looked up at the same time.
         again = second.of(name for name in graph.closure(self._needs, built) if name in standing.fingerprints)
+        seen = second.contexts.disk.signatures
         touched = {
             path
-            for path, signature in self._first.disk.signatures.items()
-            if second.disk.signatures.get(path, signature) != signature
+            for path, signature in self._first.contexts.disk.signatures.items()
+            if seen.get(path, signature) != signature
         }
         changed = {
             name
@@ -113,16 +133,17 @@ class Assessment:
             for name in sorted(unsound)
         )
         sound = {name: standing.fingerprints[name] for name in built if name not in unsound}
-        return Settled(sound, warnings + self._note(result, sound))
+        return Settled(sound, warnings + self.note(result.targets, sound))
 
-    def _note(self, result: BuildResult, sound: Mapping[str, Fingerprint]) -> tuple[str, ...]:
-        if not sound or not self._facts.engine.id:
-            return ()
+    def note(self, targets: Iterable[TargetResult], sound: Mapping[str, Fingerprint]) -> tuple[str, ...]:
+        """Write down which images of the engine have these fingerprints; returns warnings."""
         names: dict[str, tuple[str, ...]] = {
             target.name: tuple(filter(None, (*target.tags[:1], target.digest)))
-            for target in result.targets
+            for target in targets
             if target.name in sound
         }
+        if not names or not self.facts.engine.id:
+            return ()
         there = images.find(reference for references in names.values() for reference in references)
         # Another build may have taken the name meanwhile: then it means another image, or another
         # fingerprint.
@@ -131,7 +152,7 @@ class Assessment:
             for name, references in names.items()
             if (image := _carrying(sound[name].digest, (there[reference] for reference in references)))
         ]
-        self._record.write(self._facts.engine.id, self._place, noted)
+        self._record.write(self.facts.engine.id, self._place, noted)
         if self._record.problem:
             return (
                 f"What was built can't be noted in {self._record.path} ({self._record.problem}): "

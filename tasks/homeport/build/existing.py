@@ -13,12 +13,12 @@ from concurrent.futures import ThreadPoolExecutor
 from homeport.build.facts import BuildFacts
 from homeport.build.options import BuildOptions
 from homeport.build.record import Record
-from homeport.build.standing import Copy, Found, content_references
+from homeport.build.standing import Copy, Found, content_references, push_names
 from homeport.engine import images
 from homeport.engine.distribution import Distribution
 from homeport.engine.images import Image
 from homeport.engine.registry_problem import RegistryProblem
-from homeport.model.fingerprint import LABEL, Fingerprint
+from homeport.model.fingerprint import INPUTS_LABEL, LABEL, Fingerprint, Recorded, read_label
 from homeport.model.reference import normalized, repository
 from homeport.model.targets import Target
 
@@ -59,6 +59,29 @@ def look_up(
     }
     current = {name: tags.get(target.tags[0]) for name, target in targets.items() if target.tags}
     return found, current, warnings
+
+
+def recorded_far(
+    facts: BuildFacts, names: Iterable[str], options: BuildOptions, distribution: Distribution
+) -> dict[str, Recorded]:
+    """What the images were made of that the registry has under the targets' own names, by their labels."""
+    if not options.registry or (facts.registry_answer is not None and facts.registry_answer.state != "ok"):
+        return {}
+
+    def one(name: str) -> Recorded | None:
+        target = facts.definition.targets[name]
+        platform = str((target.spec.get("platforms") or [facts.engine.platform])[0])
+        try:
+            manifest = distribution.manifest(push_names(target, options)[0])
+            labels = (distribution.config(manifest, platform).get("config") or {}).get("Labels") or {}
+        except RegistryProblem:
+            return None  # only an explanation is lost
+        return read_label(str(labels.get(INPUTS_LABEL, "")))
+
+    wanted = [name for name in names if facts.definition.targets[name].tags]
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        found = zip(wanted, pool.map(one, wanted), strict=True)
+        return {name: record for name, record in found if record is not None}
 
 
 def _in_engine(

@@ -12,16 +12,17 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from homeport.build.affected import Touched
 from homeport.build.facts import BuildFacts, dockerfile_path, is_remote, local_path
 from homeport.build.links import IMAGE_SCHEME
 from homeport.model import fingerprint as prints
-from homeport.model.fingerprint import Files, Fingerprint, Listing, digest_of
-from homeport.model.ignore import Ignore, PatternError, read_patterns
+from homeport.model.fingerprint import Fingerprint, Listing, digest_of
+from homeport.model.ignore import PatternError
 from homeport.model.reading import Reading, Source, platform_args, read
 from homeport.model.reference import normalized
 from homeport.model.targets import TARGET_SCHEME, Target
-from homeport.sources.disk import Disk, SourceProblem
-from homeport.sources.tree import Node, Tree
+from homeport.sources.context import Contexts, Reads, ignore_files
+from homeport.sources.disk import SourceProblem
 
 FRONTENDS = ("docker.io/docker/dockerfile:", "docker.io/docker/dockerfile-upstream:")
 """The frontends whose language this is; another one may read anything."""
@@ -78,7 +79,7 @@ class _Draft:
     listings: dict[str, Listing] = field(default_factory=dict)
     unknown: dict[str, None] = field(default_factory=dict)
     triggers: tuple[str, ...] = ()
-    nodes: list[Node] = field(default_factory=list)
+    reads: list[Reads] = field(default_factory=list)
 
     def add(self, name: str, value: object) -> None:
         self.inputs[name] = digest_of(value)
@@ -100,9 +101,7 @@ class Fingerprints:
         self._tagged = tagged
         self._resolve = resolve
         self._environment = environment
-        self.disk = Disk()
-        self._trees: dict[tuple[str, tuple[str, ...]], Tree] = {}
-        self._files: dict[str, Files] = {}
+        self.contexts = Contexts()
         self._bases: dict[tuple[str, tuple[str, ...]], Base] = {}
         self._drafts: dict[str, _Draft] = {}
         self._done: dict[str, Fingerprint] = {}
@@ -117,10 +116,23 @@ class Fingerprints:
 
     def reads(self, name: str, paths: Iterable[str]) -> bool:
         """Whether the target reads one of these files of this machine."""
-        nodes = self._drafts[name].nodes
-        exact = {node.item.path for node in nodes}
-        folders = tuple(f"{node.item.path}{os.sep}" for node in nodes if node.is_folder)
-        return any(path in exact or path.startswith(folders) for path in paths)
+        return any(reads.has_any(paths) for reads in self._drafts[name].reads)
+
+    def touched(self, name: str) -> Touched:
+        """What the target depends on as files; :meth:`of` has been asked for it before."""
+        target, draft = self._facts.definition.targets[name], self._drafts[name]
+        if is_remote(target.context) or name in self._facts.unreadable or name in self._facts.problems:
+            return Touched(unknown=True)
+        dockerfile = self._dockerfile(target)
+        own = (dockerfile,) if dockerfile else ()
+        files = (*own, *ignore_files(local_path(target.context, self._cwd), dockerfile))
+        more = (ignore_files(Path(reads.folder), None)[0] for reads in draft.reads)
+        return Touched(
+            tuple(draft.reads),
+            tuple(os.path.realpath(path.parent) + os.sep + path.name for path in (*files, *more)),
+            # What couldn't be read completely may have been read wrongly.
+            any("can't be read" in reason for reason in draft.unknown),
+        )
 
     def _ask_for_images(self, names: Iterable[str]) -> None:
         wanted: dict[tuple[str, tuple[str, ...]], None] = {}
@@ -315,33 +327,13 @@ class Fingerprints:
             if of and not folder.is_dir():
                 draft.unknown[f"its context '{of}' is no folder here"] = None
                 continue
-            tree = self._tree(folder, _ignore_file(folder, None if of else self._dockerfile(target)))
-            nodes: dict[str, Node] = {}
-            for source in (source for source in sources if source.of == of):
-                chosen = tree.select_matching(source.path) if source.parents else tree.select(source.path)
-                nodes |= {node.path: node for node in chosen}
-            draft.listings[of] = self._listing(tree, nodes)
-            draft.nodes += nodes.values()
-
-    def _listing(self, tree: Tree, nodes: Mapping[str, Node]) -> Listing:
-        chosen = [nodes[path] for path in sorted(nodes) if not _covered(path, nodes)]
-        digest = digest_of([(node.path, tree.digest(node).hex()) for node in chosen])
-
-        def files() -> Files:
-            if digest not in self._files:
-                self._files[digest] = {
-                    node.path: tree.entry(node) for top in chosen for node in tree.walk(top) if node.path
-                }
-            return self._files[digest]
-
-        return Listing(digest, files)
-
-    def _tree(self, folder: Path, ignore_file: Path | None) -> Tree:
-        patterns = _patterns(ignore_file)
-        key = (os.path.realpath(folder), patterns)
-        if key not in self._trees:
-            self._trees[key] = Tree(self.disk, key[0], Ignore(patterns))
-        return self._trees[key]
+            reads = self.contexts.read(
+                folder,
+                None if of else self._dockerfile(target),
+                tuple(source for source in sources if source.of == of),
+            )
+            draft.listings[of] = reads.listing
+            draft.reads.append(reads)
 
     def _dockerfile(self, target: Target) -> Path | None:
         return None if target.inline_dockerfile is not None else dockerfile_path(target, self._cwd)
@@ -351,30 +343,6 @@ class Fingerprints:
             return Path(path).relative_to(os.path.realpath(self._cwd)).as_posix()
         except ValueError:
             return path
-
-
-def _ignore_file(context: Path, dockerfile: Path | None) -> Path | None:
-    """The ignore file that counts: the Dockerfile's own, else the context's."""
-    own = dockerfile.with_name(f"{dockerfile.name}.dockerignore") if dockerfile else None
-    return next((path for path in (own, context / ".dockerignore") if path and path.is_file()), None)
-
-
-def _patterns(ignore_file: Path | None) -> tuple[str, ...]:
-    if ignore_file is None:
-        return ()
-    try:
-        return read_patterns(ignore_file.read_bytes())
-    except OSError as error:
-        raise SourceProblem(str(ignore_file), error.strerror or str(error)) from error
-
-
-def _covered(path: str, nodes: Mapping[str, Node]) -> bool:
-    """Whether a chosen folder above ``path`` brings it along."""
-    while path:
-        path = path.rpartition("/")[0]
-        if path in nodes and nodes[path].is_folder:
-            return True
-    return False
 
 
 def _id_of(item: object) -> str:

@@ -20,9 +20,10 @@ from homeport.build.facts import BuildFacts
 from homeport.build.options import BuildOptions
 from homeport.build.plan import BuildPlan, PlannedTarget, Skip
 from homeport.build.record import Record, default_path
-from homeport.build.show import plan_document, show_explanation, show_plan
+from homeport.build.show import nothing_document, plan_document, show_explanation, show_plan
 from homeport.build.standing import Standing
 from homeport.engine.distribution import Distribution
+from homeport.engine.git import changes_since
 from homeport.errors import EXIT_FAILED, EXIT_INTERRUPTED
 from homeport.model.reference import repository
 from homeport.model.result import BuildResult, Status, TargetResult
@@ -31,6 +32,7 @@ from homeport.model.targets import select
 from homeport.report import github, page, timeline, trace
 from homeport.report.console import Progress, make_console, show_result, show_warnings
 from homeport.report.document import build_document, check_json, make_folder, write_json, write_text
+from homeport.report.words import plural
 
 MOST_ANNOTATIONS = 10
 """GitHub shows no more errors of a step; the summary and the console have them all."""
@@ -48,6 +50,8 @@ class Request:
     dry_run: bool = False
     explain: tuple[str, ...] | None = None
     """Targets to explain instead of building; none of them named: all."""
+    changed_since: str = ""
+    """A git commit: only what changes since then can affect."""
     json: str = ""
     report: str = ""
 
@@ -71,6 +75,12 @@ def run(request: Request) -> int:
     )
     with Distribution() as distribution:
         assessment = Assessment(facts, request.cwd, request.options, Record(default_path()), distribution)
+        if request.changed_since:
+            facts = _narrow(assessment, request, console)
+            if not facts.definition.requested:
+                if request.json:
+                    write_json(request.json, nothing_document(request.changed_since))
+                return 0
         standing = assessment.standing()
         plan = _plan(facts, request, standing)
         if request.dry_run or request.explain is not None:
@@ -87,6 +97,24 @@ def run(request: Request) -> int:
         console.print("Interrupted: what ran has been stopped, what was built stays.", style="yellow")
         return EXIT_INTERRUPTED
     return 0 if result.ok else EXIT_FAILED
+
+
+def _narrow(assessment: Assessment, request: Request, console: Console) -> BuildFacts:
+    """Leave what changes since a commit can affect, and say how much that is."""
+    changes = changes_since(request.cwd, request.changed_since)
+    show_warnings((changes.warning,) if changes.warning else (), console)
+    before = assessment.facts.definition.requested
+    found = assessment.narrow(changes.paths)
+    left = assessment.facts.definition.requested
+    console.print(
+        f"{len(left)} of {plural(len(before), 'target')} can be affected by "
+        f"{plural(len(changes.paths), 'file')} changed since {request.changed_since} ({changes.base[:12]}).",
+        soft_wrap=True,
+        markup=False,
+    )
+    for name in left if request.dry_run or request.explain is not None else ():
+        console.print(f"  {name}: {found[name]}", soft_wrap=True, markup=False)
+    return assessment.facts
 
 
 def _plan(facts: BuildFacts, request: Request, standing: Standing) -> BuildPlan:
@@ -143,7 +171,6 @@ def _settled(
         for target in result.having(Status.BUILT)
         if target.name in settled.sound and planned[target.name].pushes
     ]
-    warnings = (*settled.warnings, *publish(pushed, distribution))
     skipped = tuple(
         TargetResult(
             skip.name,
@@ -151,9 +178,16 @@ def _settled(
             skip.why,
             tags=skip.tags,
             digest=carried[skip.name].image,
+            remote="" if skip.found.image or carried[skip.name].loaded else skip.found.in_registry,
             note=_carried_note(skip, carried[skip.name]),
         )
         for skip in plan.skips
+    )
+    loaded = [target for target in skipped if carried[target.name].loaded]
+    warnings = (
+        *settled.warnings,
+        *publish(pushed, distribution),
+        *assessment.note(loaded, standing.fingerprints),
     )
     return replace(
         result,
@@ -168,7 +202,6 @@ def _carried_note(skip: Skip, done: Carried) -> str:
         f"renamed {', '.join(skip.found.renames)}" if skip.found.image and skip.found.renames else "",
         f"tagged {', '.join(done.moved)}" if done.moved else "",
         f"loaded from {skip.found.in_registry}" if done.loaded else "",
-        f"in the registry as {skip.found.in_registry}" if not skip.found.image and not done.loaded else "",
     ]
     return "; ".join(filter(None, notes))
 

@@ -86,6 +86,11 @@ def _decisions(plan: BuildPlan, standing: Standing) -> list[tuple[str, str, str]
     ]
 
 
+def nothing_document(reference: str) -> dict[str, Any]:
+    """The plan where no target is affected by what changed since ``reference``."""
+    return {"schema": "homeport.build-plan/2", "changed_since": reference, "targets": [], "decisions": []}
+
+
 def plan_document(plan: BuildPlan, standing: Standing) -> dict[str, Any]:
     """The plan for ``--json``. Build arguments are left out, but for their digests: they may hold secrets."""
     return {

@@ -30,6 +30,7 @@ def _explained(explain: str | bool) -> tuple[str, ...] | None:
         "skip": "Leave out what needs no build; with --no-skip only BuildKit's own cache counts.",
         "refresh": "Look base images up in their registries again, whatever the engine holds.",
         "load": "Fetch images into the engine that are found in the registry only.",
+        "changed-since": "Only targets that changes since this git commit (or branch) can affect.",
         "explain": "Say for each target, or for those named, why it would be built or not; touch nothing.",
         "dry-run": "Show the plan and touch nothing.",
         "json": "Write the plan or result as JSON; '-' is standard output.",
@@ -50,6 +51,7 @@ def build(
     skip: bool = True,
     refresh: bool = False,
     load: bool = False,
+    changed_since: str = "",
     explain: str = "",
     dry_run: bool = False,
     json: str = "",
@@ -88,6 +90,7 @@ def build(
             builder=builder or config.builder,
             dry_run=dry_run,
             explain=_explained(explain),
+            changed_since=changed_since,
             json=json,
             report=report,
         )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from homeport.engine import process
-from homeport.errors import HomeportError
+from homeport.errors import HomeportError, UsageError
 
 # Names that CI systems give the branch, because they check out a detached commit.
 _BRANCH_VARIABLES = ("GITHUB_HEAD_REF", "GITHUB_REF_NAME", "CI_COMMIT_REF_NAME", "BUILDKITE_BRANCH")
@@ -24,3 +25,69 @@ def branch(cwd: Path, env: Mapping[str, str] = os.environ) -> str | None:
         return None
     # 1 is git's answer for a detached HEAD; anything else says that this is no repository.
     return done.stdout.strip() if done.code in (0, 1) else None
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Files that differ from the commit ``base``, as absolute paths; ``warning`` is what is to be known."""
+
+    base: str
+    paths: frozenset[str]
+    warning: str = ""
+
+
+def changes_since(cwd: Path, reference: str) -> Changes:
+    """What changed since the branch left ``reference``: commits, and whatever isn't committed yet.
+
+    Raises UsageError where there is no repository, no such commit, or not enough history to tell.
+    """
+    top = _git(cwd, "rev-parse", "--show-toplevel")
+    if top.code != 0:
+        raise UsageError(
+            "--changed-since needs a git repository.",
+            cause=_last_line(top.stderr),
+            hint="Run it in a clone, or leave --changed-since out.",
+        )
+    root = Path(os.path.realpath(top.stdout.rstrip("\r\n")))
+    shallow = _git(cwd, "rev-parse", "--is-shallow-repository").stdout.strip() == "true"
+    commit = _git(cwd, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{reference}^{{commit}}")
+    if commit.code != 0:
+        raise UsageError(
+            f"--changed-since: there is no commit {reference!r} in this clone.",
+            cause="It is a shallow clone, which has only the latest commits." if shallow else "",
+            hint=f"Fetch it: 'git fetch --depth=1 origin {reference.removeprefix('origin/')}' "
+            "(in GitHub Actions 'fetch-depth: 0' of actions/checkout)."
+            if shallow
+            else "'git branch --all' and 'git tag' list what there is; a remote branch is origin/NAME.",
+        )
+    base, warning = commit.stdout.strip(), ""
+    common = _git(cwd, "merge-base", base, "HEAD")
+    if common.code == 0:
+        base = common.stdout.strip()
+    else:
+        reason = "the clone is shallow" if shallow else "they have none"
+        warning = (
+            f"The commit at which this branch left {reference} isn't here ({reason}): what changed on "
+            f"{reference} since then counts as changed, too."
+        )
+    committed = _names(root, "diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", base, "--")
+    new = _names(root, "ls-files", "--others", "--exclude-standard", "-z")
+    return Changes(base, frozenset(str(root / name) for name in (*committed, *new)), warning)
+
+
+def _names(root: Path, *arguments: str) -> list[str]:
+    done = _git(root, *arguments)
+    if done.code != 0:
+        raise UsageError(
+            f"git can't say what changed: {_last_line(done.stderr)}",
+            hint=f"'git {arguments[0]}' in {root} says more.",
+        )
+    return [name for name in done.stdout.split("\0") if name]
+
+
+def _git(cwd: Path, *arguments: str) -> process.Completed:
+    return process.run(["git", *arguments], cwd=cwd, errors="surrogateescape")
+
+
+def _last_line(text: str) -> str:
+    return (text.strip().splitlines() or [""])[-1]

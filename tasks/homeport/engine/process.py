@@ -42,8 +42,11 @@ def run(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     timeout: float = 60.0,
+    errors: str = "replace",
 ) -> Completed:
     """Run a program to its end; ``env`` is added to the environment, ``timeout`` is in seconds.
+
+    ``errors`` says what becomes of bytes that are no UTF-8: "surrogateescape" keeps them, for file names.
 
     Raises ToolMissing if there is no such program, ToolTimeout if it doesn't end in time.
     """
@@ -60,7 +63,7 @@ def run(
     except BaseException:
         child.stop(grace=1.0)
         raise
-    return Completed(tuple(argv), child.process.returncode, _text(out), _text(err))
+    return Completed(tuple(argv), child.process.returncode, out.decode("utf-8", errors), _text(err))
 
 
 class Child:

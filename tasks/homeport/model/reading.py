@@ -309,7 +309,7 @@ class _Reader:
         return [name]
 
     def _set(self, stage: _Stage, name: str, text: str, scope: Mapping[str, str]) -> None:
-        """Give a variable its value; one that depends on the base image's variables is as unknown as these."""
+        """Give a variable its value; one that depends on the base image's variables is unknown, too."""
         found = expansion(text, scope, self._escape)
         if found.missing and not stage.closed:
             stage.scope.pop(name, None)

@@ -57,6 +57,8 @@ class TargetResult:
     failure: Failure | None = None
     steps: tuple[StepResult, ...] = ()
     warnings: tuple[str, ...] = ()
+    remote: str = ""
+    """Where the image is, if it is in a registry only: a name with a digest."""
 
 
 @dataclass(frozen=True)

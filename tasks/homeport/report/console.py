@@ -222,6 +222,8 @@ def totals(result: BuildResult) -> list[str]:
             f"{', '.join(counts) or 'Nothing to do'} in {seconds(result.seconds)}, "
             f"{plural(result.jobs, 'job')}."
         ]
+    if far := sum(bool(target.remote) for target in skipped):
+        lines.append(f"In the registry and not in this engine: {plural(far, 'image')} (--load fetches them).")
     if notes := [f"  {target.name}: {target.note}" for target in skipped if target.note]:
         more = len(notes) - _MOST_NOTES
         lines += notes[:_MOST_NOTES] + ([f"  and {more} more like these"] if more > 0 else [])

@@ -108,7 +108,7 @@ class Tree:
     def _expanded(self, source: str) -> list[str]:
         level = [""]
         for component in _components(source):
-            wanted = _matcher(component) if _has_wildcard(component) else None
+            wanted = component_matcher(component) if _has_wildcard(component) else None
             following = []
             for path in level:
                 if wanted is None:
@@ -190,7 +190,7 @@ def _has_wildcard(text: str) -> bool:
     return any(char in text for char in "*?[\\")
 
 
-def _matcher(pattern: str) -> re.Pattern[str]:
+def component_matcher(pattern: str) -> re.Pattern[str]:
     """Go's filepath.Match for one component; what is malformed matches everything: never too little."""
     parts, position = [], 0
     while position < len(pattern):

@@ -1,0 +1,96 @@
+"""The files that a target reads of its contexts: what COPY sources lead to, through the right ignore file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from homeport.model.fingerprint import Files, Listing, digest_of
+from homeport.model.ignore import Ignore, read_patterns
+from homeport.model.reading import Source
+from homeport.sources.disk import Disk, SourceProblem
+from homeport.sources.tree import Node, Tree
+
+
+@dataclass(frozen=True)
+class Reads:
+    """What one target reads of one context; ``folder`` is absolute, ``nodes`` what its sources lead to."""
+
+    folder: str
+    ignore: Ignore
+    sources: tuple[Source, ...]
+    nodes: tuple[Node, ...]
+    listing: Listing
+
+    def has_any(self, paths: Iterable[str]) -> bool:
+        """Whether one of these files of this machine is among what is read."""
+        exact = {node.item.path for node in self.nodes}
+        folders = tuple(f"{node.item.path}{os.sep}" for node in self.nodes if node.is_folder)
+        return any(path in exact or path.startswith(folders) for path in paths)
+
+
+class Contexts:
+    """One look at all contexts: each folder is walked once for each ignore file, each file read once."""
+
+    def __init__(self) -> None:
+        self.disk = Disk()
+        self._trees: dict[tuple[str, tuple[str, ...]], tuple[Tree, Ignore]] = {}
+        self._files: dict[str, Files] = {}
+
+    def read(self, folder: Path, dockerfile: Path | None, sources: tuple[Source, ...]) -> Reads:
+        """What ``sources`` mean in the context ``folder``; ``dockerfile`` may have an ignore file of its own.
+
+        Raises SourceProblem for what can't be read, PatternError for an ignore file that is wrong.
+        """
+        patterns = _patterns(ignore_files(folder, dockerfile))
+        key = (os.path.realpath(folder), patterns)
+        if key not in self._trees:
+            ignore = Ignore(patterns)
+            self._trees[key] = Tree(self.disk, key[0], ignore), ignore
+        tree, ignore = self._trees[key]
+        nodes: dict[str, Node] = {}
+        for source in sources:
+            chosen = tree.select_matching(source.path) if source.parents else tree.select(source.path)
+            nodes |= {node.path: node for node in chosen}
+        found = tuple(nodes[path] for path in sorted(nodes) if not _covered(path, nodes))
+        return Reads(key[0], ignore, sources, found, self._listing(tree, found))
+
+    def _listing(self, tree: Tree, nodes: tuple[Node, ...]) -> Listing:
+        digest = digest_of([(node.path, tree.digest(node).hex()) for node in nodes])
+
+        def files() -> Files:
+            # Many targets read the same: one list for all of them.
+            if digest not in self._files:
+                self._files[digest] = {
+                    node.path: tree.entry(node) for top in nodes for node in tree.walk(top) if node.path
+                }
+            return self._files[digest]
+
+        return Listing(digest, files)
+
+
+def ignore_files(context: Path, dockerfile: Path | None) -> tuple[Path, ...]:
+    """Where an ignore file may lie, the one that counts first: the Dockerfile's own, then the context's."""
+    own = (dockerfile.with_name(f"{dockerfile.name}.dockerignore"),) if dockerfile else ()
+    return (*own, context / ".dockerignore")
+
+
+def _patterns(files: tuple[Path, ...]) -> tuple[str, ...]:
+    found = next((path for path in files if path.is_file()), None)
+    if found is None:
+        return ()
+    try:
+        return read_patterns(found.read_bytes())
+    except OSError as error:
+        raise SourceProblem(str(found), error.strerror or str(error)) from error
+
+
+def _covered(path: str, nodes: Mapping[str, Node]) -> bool:
+    """Whether a chosen folder above ``path`` brings it along."""
+    while path:
+        path = path.rpartition("/")[0]
+        if path in nodes and nodes[path].is_folder:
+            return True
+    return False

@@ -1,0 +1,283 @@
+"""The vocabulary of the oracle's tables: a small repository, and the one thing that happens to it.
+
+Pure but for what an action does to its case's folder. The tables are in `mutations_*.py`, one for each kind of
+input; what is done with them is in `oracle.py`.
+
+In all texts (files, definitions, tags) these words are replaced: NONCE by a text that no other case and session
+has, BASE and BASE-name by images of `BASES`, MINE-name by an image name of this case, CASE by the case's folder
+as bake sees it, HERE by the same as an absolute path.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+REBUILT = "rebuilt"
+SAME = "same"
+CHANGED = "changed"
+ALWAYS = "always built"
+NOT_COMPARED = "not compared"
+"""For what BuildKit can't do here (the network) or what makes no image: only homeport is asked."""
+
+BASES = {
+    "": "FROM TINY\nCOPY <<EOF /nonce\nNONCE\nEOF\n",
+    # The same file in two images: who copies only that must not notice the difference, but may.
+    "one": "FROM TINY\nCOPY <<EOF /shared\nNONCE\nEOF\nCOPY <<EOF /own\n1 NONCE\nEOF\nENV SRC=a.txt\n",
+    "two": "FROM TINY\nCOPY <<EOF /shared\nNONCE\nEOF\nCOPY <<EOF /own\n2 NONCE\nEOF\nENV SRC=b.txt\n",
+    "copies": "FROM TINY\nCOPY <<EOF /nonce\ncopies NONCE\nEOF\nONBUILD COPY a.txt /from-trigger\n",
+    "runs": "FROM TINY\nCOPY <<EOF /nonce\nruns NONCE\nEOF\nONBUILD RUN echo one > /from-trigger\n",
+    "asks": "FROM TINY\nCOPY <<EOF /nonce\nasks NONCE\nEOF\n"
+    "ONBUILD ARG WHO=nobody\nONBUILD RUN echo $WHO > /who\n",
+    "mounts": "FROM TINY\nCOPY <<EOF /nonce\nmounts NONCE\nEOF\n"
+    "ONBUILD RUN --mount=type=bind,source=a.txt,target=/in cat /in > /out\n",
+}
+"""Images that are there before any case, by name; TINY is the image of the fixture `tiny_image`."""
+
+DOCKERFILE = "FROM BASE\nCOPY a.txt /\n"
+FILES = {"a.txt": "one NONCE\n", "b.txt": "bee NONCE\n"}
+
+
+@dataclass
+class Place:
+    """One case as it stands: its folder, and its targets in the definition, its own under the empty name."""
+
+    name: str
+    folder: Path
+    targets: dict[str, dict[str, Any]]
+    words: Mapping[str, str]
+
+    def fill(self, value: Any) -> Any:
+        """The value with all its words replaced; keys of mappings, too."""
+        if isinstance(value, str):
+            # Longer words first: BASE-one begins with BASE.
+            for word in sorted(self.words, key=len, reverse=True):
+                value = value.replace(word, self.words[word])
+            return value
+        if isinstance(value, Mapping):
+            return {self.fill(key): self.fill(item) for key, item in value.items()}
+        return [self.fill(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+Action = Callable[[Place], None]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One mutation, and what becomes of the image.
+
+    `setup` is done before the first build: links, modes, tags. `others` are more targets by a short name; those
+    in `first` are built, and kept, before. `environment` holds the variables before and after.
+    """
+
+    name: str
+    change: Action = field(repr=False)
+    buildkit: str
+    homeport: str
+    dockerfile: str | None = DOCKERFILE
+    files: Mapping[str, str] = field(default_factory=dict, hash=False)
+    setup: tuple[Action, ...] = field(default=(), repr=False)
+    spec: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    others: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, hash=False)
+    first: tuple[str, ...] = ()
+    environment: tuple[Mapping[str, str], Mapping[str, str]] = field(default=({}, {}), hash=False)
+    false_build: str = ""
+    """Why homeport builds although BuildKit's image stays the same. Empty: it doesn't."""
+
+
+def rebuilt(name: str, change: Action, dockerfile: str | None = DOCKERFILE, **more: Any) -> Case:
+    """A mutation that changes the image."""
+    return Case(name, change, REBUILT, more.pop("homeport", CHANGED), dockerfile, **more)
+
+
+def same(name: str, change: Action, dockerfile: str | None = DOCKERFILE, **more: Any) -> Case:
+    """A mutation that changes nothing, and that homeport sees through unless `false_build` says why not."""
+    expected = CHANGED if more.get("false_build") else SAME
+    return Case(name, change, SAME, more.pop("homeport", expected), dockerfile, **more)
+
+
+def asked(
+    name: str, change: Action, homeport: str, dockerfile: str | None = DOCKERFILE, **more: Any
+) -> Case:
+    """A mutation that only homeport is asked about."""
+    return Case(name, change, NOT_COMPARED, homeport, dockerfile, **more)
+
+
+def false_builds(cases: Iterable[Case]) -> dict[str, str]:
+    """By mutation: why homeport builds though BuildKit would make the same image."""
+    return {case.name: case.false_build for case in cases if case.false_build}
+
+
+# -- actions: files ---------------------------------------------------------------------------------------
+
+
+def nothing(place: Place) -> None:
+    """Leave all as it is."""
+
+
+def all_of(*actions: Action) -> Action:
+    """One mutation of several steps."""
+
+    def act(place: Place) -> None:
+        for action in actions:
+            action(place)
+
+    return act
+
+
+def write(path: str, text: str) -> Action:
+    def act(place: Place) -> None:
+        file = place.folder / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(place.fill(text).encode())
+
+    return act
+
+
+def edit(path: str, old: str, new: str) -> Action:
+    """Replace a text that must be there."""
+
+    def act(place: Place) -> None:
+        file = place.folder / path
+        text, wanted = file.read_bytes().decode(), place.fill(old)
+        assert wanted in text, f"{place.name}: {wanted!r} is not in {path}"
+        file.write_bytes(text.replace(wanted, place.fill(new)).encode())
+
+    return act
+
+
+def edit_unseen(path: str, old: str, new: str) -> Action:
+    """The same, but neither size nor time of modification tell."""
+    assert len(old) == len(new)
+
+    def act(place: Place) -> None:
+        status = (place.folder / path).stat()
+        edit(path, old, new)(place)
+        os.utime(place.folder / path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+    return act
+
+
+def dockerfile(old: str, new: str) -> Action:
+    return edit("Dockerfile", old, new)
+
+
+def remove(path: str) -> Action:
+    def act(place: Place) -> None:
+        file = place.folder / path
+        if file.is_dir() and not file.is_symlink():
+            shutil.rmtree(file)
+        else:
+            file.unlink()
+
+    return act
+
+
+def rename(old: str, new: str) -> Action:
+    return lambda place: (place.folder / old).rename(place.folder / new) and None
+
+
+def mkdir(path: str) -> Action:
+    return lambda place: (place.folder / path).mkdir(parents=True)
+
+
+def chmod(path: str, mode: int) -> Action:
+    return lambda place: (place.folder / path).chmod(mode)
+
+
+def chown(path: str, user: int, group: int) -> Action:
+    return lambda place: os.chown(place.folder / path, user, group)
+
+
+def date(path: str, seconds: int) -> Action:
+    return lambda place: os.utime(place.folder / path, (seconds, seconds))
+
+
+def symlink(path: str, aim: str) -> Action:
+    """Make a link, in place of what may be there."""
+
+    def act(place: Place) -> None:
+        link = place.folder / path
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.unlink(missing_ok=True)
+        link.symlink_to(place.fill(aim))
+
+    return act
+
+
+def hardlink(path: str, other: str) -> Action:
+    """Let `path` be a second name of `other`."""
+
+    def act(place: Place) -> None:
+        (place.folder / path).unlink(missing_ok=True)
+        (place.folder / path).hardlink_to(place.folder / other)
+
+    return act
+
+
+def fifo(path: str) -> Action:
+    return lambda place: os.mkfifo(place.folder / path)
+
+
+def unix_socket(path: str) -> Action:
+    def act(place: Place) -> None:
+        # By a relative name: the path of a socket may have 107 bytes at most, and pytest's folders are deep.
+        folder = os.open(place.folder, os.O_RDONLY)
+        try:
+            with socket.socket(socket.AF_UNIX) as made:
+                made.bind(f"/proc/self/fd/{folder}/{path}")
+        finally:
+            os.close(folder)
+
+    return act
+
+
+def xattr(path: str, name: str, value: str) -> Action:
+    return lambda place: os.setxattr(place.folder / path, name, value.encode())
+
+
+# -- actions: definition and surroundings -----------------------------------------------------------------
+
+
+def option(key: str, value: Any, target: str = "") -> Action:
+    """Set a key of a target's definition."""
+
+    def act(place: Place) -> None:
+        place.targets[target][key] = place.fill(value)
+
+    return act
+
+
+def argument(name: str, value: str) -> Action:
+    """Give another value to a build argument."""
+
+    def act(place: Place) -> None:
+        spec = place.targets[""]
+        spec["args"] = {**spec.get("args", {}), name: place.fill(value)}
+
+    return act
+
+
+def without(key: str) -> Action:
+    return lambda place: place.targets[""].pop(key) and None
+
+
+def tag(image: str, name: str) -> Action:
+    """Let a name mean an image."""
+    return lambda place: _run("docker", "tag", place.fill(image), place.fill(name))
+
+
+def program(*command: str) -> Action:
+    """Run a command in the case's folder."""
+    return lambda place: _run(*map(place.fill, command), cwd=place.folder)
+
+
+def _run(*command: str, cwd: Path | None = None) -> None:
+    done = subprocess.run(command, cwd=cwd, capture_output=True, encoding="utf-8", errors="replace")
+    assert done.returncode == 0, f"{' '.join(command)}: {done.stderr}"
