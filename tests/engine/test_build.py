@@ -55,17 +55,24 @@ def test_three_levels_from_hcl_with_matrix_and_variables(
     assert output_of(docker_session.name("api:1")) == "two\nlib\napi"
     assert output_of(docker_session.name("web:1")) == "two\nlib\nweb"
     assert {target["name"]: target["why"] for target in first["targets"]} == {
-        "base": "needed by lib",
-        "lib": "needed by api, web",
-        "api": "requested",
-        "web": "requested",
+        "base": "needed by lib: new",
+        "lib": "needed by api, web: new",
+        "api": "new",
+        "web": "new",
     }
 
-    second = result_of(folder, run_homeport, "--parallel", env={"WORD": "two"})
+    second = result_of(folder, run_homeport, "--parallel", "--no-skip", env={"WORD": "two"})
     assert [(target["cached"], target["executed"]) for target in second["targets"]] == [(1, 0)] * 4
     digests = [[target["digest"] for target in run["targets"][1:]] for run in (first, second)]
     assert digests[0] == digests[1]
     assert all(digest.startswith("sha256:") for digest in digests[0])
+
+    idle = result_of(folder, run_homeport, "--parallel", env={"WORD": "two"})
+    assert {target["name"]: target["status"] for target in idle["targets"]} == {
+        "api": "skipped",
+        "web": "skipped",
+    }
+    assert [target["digest"] for target in idle["targets"]] == digests[0][1:]
 
     third = result_of(folder, run_homeport, "--targets", "api", env={"WORD": "three"})
     assert [target["name"] for target in third["targets"]] == ["base", "lib", "api"]
@@ -267,7 +274,7 @@ def test_dry_run_touches_nothing(
     done = run_homeport(["build", "--dry-run", "--json", "-"], folder)
     assert done.returncode == 0
     plan = json.loads(done.stdout)
-    assert plan["schema"] == "homeport.build-plan/1"
+    assert plan["schema"] == "homeport.build-plan/2"
     assert [target["name"] for target in plan["targets"]] == ["default"]
     assert "Nothing was touched" in done.stderr
     assert "s3cret" not in done.stdout + done.stderr
@@ -322,7 +329,9 @@ def test_push_and_registry_caches(
     result = result_of(folder, run_homeport, *run, env={"GITHUB_REF_NAME": "feature/x"})
     assert result["ok"]
     prefix = docker_session.name("")
-    assert tags(registry, f"team/{prefix}api") == ["1"]
+    pushed = tags(registry, f"team/{prefix}api")
+    assert [tag for tag in pushed if not tag.startswith("fp-")] == ["1"]
+    assert len(pushed) == 2, "beside it the tag by which other machines find that nothing has to be built"
     assert [tag.partition(".")[0] for tag in tags(registry, "team/cache")] == ["api", "base", "lib", "web"]
     assert all(tag.partition(".")[2].startswith("feature-x-") for tag in tags(registry, "team/cache"))
     catalog = json.load(urllib.request.urlopen(f"http://{registry}/v2/_catalog", timeout=10))
@@ -333,7 +342,7 @@ def test_push_and_registry_caches(
     for name in ("api:1", "web:1", "lib"):
         docker("image", "rm", "--force", docker_session.name(name))
     docker("buildx", "prune", "--force", "--all", "--filter", f"description~={mark}")
-    again = result_of(folder, run_homeport, *run[:2], env={"GITHUB_REF_NAME": "feature/x"})
+    again = result_of(folder, run_homeport, *run[:2], "--no-skip", env={"GITHUB_REF_NAME": "feature/x"})
     lib = next(target for target in again["targets"] if target["name"] == "lib")
     assert (lib["cached"], lib["executed"]) == (1, 0)
 

@@ -309,8 +309,12 @@ def _kill(process: subprocess.Popen[str]) -> None:
 
 
 @pytest.fixture
-def run_homeport() -> RunHomeport:
-    """Run `homeport ...` as a person would: a real process, in a folder, with more variables if need be."""
+def run_homeport(tmp_path: Path) -> RunHomeport:
+    """Run `homeport ...` as a person would: a real process, in a folder, with more variables if need be.
+
+    Each test remembers only its own builds: what an earlier one built is no reason to skip.
+    """
+    own = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
 
     def run(
         args: Sequence[str],
@@ -318,7 +322,7 @@ def run_homeport() -> RunHomeport:
         env: Mapping[str, str] | None = None,
         timeout: float = PROGRAM_TIMEOUT_S,
     ) -> subprocess.CompletedProcess[str]:
-        return run_program([sys.executable, "-m", "homeport", *args], cwd, env, timeout)
+        return run_program([sys.executable, "-m", "homeport", *args], cwd, {**own, **(env or {})}, timeout)
 
     return run
 

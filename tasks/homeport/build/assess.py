@@ -61,7 +61,7 @@ class Assessment:
         Returns why, by target; the others are neither built nor looked for, unless these build on them.
         """
         requested = self.facts.definition.requested
-        names = [name for name in graph.closure(self._needs, requested) if name not in self.facts.problems]
+        names = self._names()
         self._first.of(names)
         needs = {name: tuple(need for need in self._needs[name] if need in names) for name in names}
         found = affected({name: self._first.touched(name) for name in names}, needs, paths)
@@ -73,13 +73,14 @@ class Assessment:
         )
         return found
 
+    def _names(self) -> list[str]:
+        """What was asked for and what that builds on, in the definition's order."""
+        wanted = graph.closure(self._needs, self.facts.definition.requested)
+        return [name for name in self._needs if name in wanted and name not in self.facts.problems]
+
     def standing(self) -> Standing:
         """How the targets that were asked for, and all that they build on, stand now."""
-        names = [
-            name
-            for name in graph.closure(self._needs, self.facts.definition.requested)
-            if name not in self.facts.problems
-        ]
+        names = self._names()
         everything = self._first.of(names)
         fingerprints = {name: everything[name] for name in names}
         if not self._options.skip:
@@ -137,16 +138,10 @@ class Assessment:
 
     def note(self, targets: Iterable[TargetResult], sound: Mapping[str, Fingerprint]) -> tuple[str, ...]:
         """Write down which images of the engine have these fingerprints; returns warnings."""
-        names: dict[str, tuple[str, ...]] = {
-            target.name: tuple(filter(None, (*target.tags[:1], target.digest)))
-            for target in targets
-            if target.name in sound
-        }
+        names = {target.name: self._candidates(target) for target in targets if target.name in sound}
         if not names or not self.facts.engine.id:
             return ()
         there = images.find(reference for references in names.values() for reference in references)
-        # Another build may have taken the name meanwhile: then it means another image, or another
-        # fingerprint.
         noted = [
             (name, sound[name], image.id)
             for name, references in names.items()
@@ -159,6 +154,14 @@ class Assessment:
                 "the next build here will not know that it has nothing to do.",
             )
         return ()
+
+    def _candidates(self, target: TargetResult) -> tuple[str, ...]:
+        """By which references the image that was made can be found, the surest first."""
+        if target.status is Status.BUILT and self.facts.builder.shares_engine_images:
+            # The name may mean another image by now, and one made of this one has inherited its label.
+            return (target.digest,) if target.digest else ()
+        # What other builders say is the digest of what they exported: the engine may call it otherwise.
+        return tuple(filter(None, (target.digest, *target.tags[:1])))
 
     def _fingerprints(self, facts: BuildFacts) -> Fingerprints:
         resolve = resolver(facts, self._distribution, refresh=self._options.refresh)

@@ -9,11 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from homeport.build.facts import BuildFacts
 from homeport.build.fingerprints import Base, Resolver
 from homeport.engine import images
 from homeport.engine.distribution import Distribution
+from homeport.engine.manifests import settings
 from homeport.engine.registry_problem import RegistryProblem
 from homeport.model.reference import normalized, split_host
 
@@ -79,7 +81,12 @@ def _ask(item: Wanted, distribution: Distribution) -> Base:
         configs = [distribution.config(manifest, platform) for platform in platforms]
     except RegistryProblem as problem:
         return Base(unknown=problem.detail or problem.kind, down=problem.kind == "down")
-    triggers = [
-        tuple(str(item) for item in (config.get("config") or {}).get("OnBuild") or ()) for config in configs
-    ]
+    triggers = [_triggers(config) for config in configs]
+    if len(set(triggers)) > 1:
+        return Base(unknown="its ONBUILD instructions are others on another platform")
     return Base(manifest.digest, triggers[0])
+
+
+def _triggers(config: Mapping[str, Any]) -> tuple[str, ...]:
+    found = settings(config).get("OnBuild")
+    return tuple(map(str, found)) if isinstance(found, list) else ()

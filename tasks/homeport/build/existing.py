@@ -17,6 +17,7 @@ from homeport.build.standing import Copy, Found, content_references, push_names
 from homeport.engine import images
 from homeport.engine.distribution import Distribution
 from homeport.engine.images import Image
+from homeport.engine.manifests import settings
 from homeport.engine.registry_problem import RegistryProblem
 from homeport.model.fingerprint import INPUTS_LABEL, LABEL, Fingerprint, Recorded, read_label
 from homeport.model.reference import normalized, repository
@@ -150,8 +151,9 @@ def _copy(
     """The image under a content tag, if all of it is there; None means that it has to be built."""
     try:
         manifest = distribution.manifest(reference)
-        labels = (distribution.config(manifest, platform).get("config") or {}).get("Labels") or {}
-        if labels.get(LABEL) != fingerprint or not distribution.complete(manifest):
+        labels = settings(distribution.config(manifest, platform)).get("Labels")
+        mark = labels.get(LABEL) if isinstance(labels, dict) else None
+        if mark != fingerprint or not distribution.complete(manifest):
             problems[f"{reference} is there, but not whole: it is built again."] = None
             return None
         moves = tuple(name for name in names if _digest(name, distribution) != manifest.digest)

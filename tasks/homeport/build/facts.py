@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from homeport.engine import buildx, docker, git, registry
 from homeport.engine.buildx import Builder
@@ -45,6 +46,14 @@ class BuildFacts:
     dockerfiles: Mapping[str, Dockerfile] = field(default_factory=dict, hash=False)
     readings: Mapping[str, Mapping[str, Reading]] = field(default_factory=dict, hash=False)
     unreadable: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+
+def start(cwd: Path, **about: Any) -> Future[BuildFacts]:
+    """:func:`read` in the background: what it waits for takes as long as loading the rest of this program."""
+    pool = ThreadPoolExecutor(1, thread_name_prefix="facts")
+    future = pool.submit(read, cwd, **about)
+    pool.shutdown(wait=False)
+    return future
 
 
 def read(

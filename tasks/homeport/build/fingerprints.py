@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from homeport.build.affected import Touched
 from homeport.build.facts import BuildFacts, dockerfile_path, is_remote, local_path
 from homeport.build.links import IMAGE_SCHEME
+from homeport.engine.credentials import proxies
 from homeport.model import fingerprint as prints
 from homeport.model.fingerprint import Fingerprint, Listing, digest_of
 from homeport.model.ignore import PatternError
@@ -51,6 +52,9 @@ _ALWAYS = ("pull", "no-cache", "no-cache-filter")
 _OUTPUT_PLACES = frozenset(
     ["type", "name", "push", "dest", "tar", "store", "unpack", "dangling-name-prefix", "name-canonical"]
 )
+_PROXY = re.compile(r'\["(HTTP|HTTPS|FTP|NO|ALL)_PROXY"', re.IGNORECASE)
+"""A declared argument in a stage's canonical text: without its ARG it is in no key of BuildKit's either."""
+_OFF = frozenset(["", "0", "f", "false"])
 _DIGEST = re.compile(r"@(sha256:[0-9a-f]{64})$")
 
 
@@ -80,6 +84,7 @@ class _Draft:
     unknown: dict[str, None] = field(default_factory=dict)
     triggers: tuple[str, ...] = ()
     reads: list[Reads] = field(default_factory=list)
+    dockerfile: str = ""
 
     def add(self, name: str, value: object) -> None:
         self.inputs[name] = digest_of(value)
@@ -114,9 +119,10 @@ class Fingerprints:
             self._one(name, ())
         return dict(self._done)
 
-    def reads(self, name: str, paths: Iterable[str]) -> bool:
+    def reads(self, name: str, paths: Set[str]) -> bool:
         """Whether the target reads one of these files of this machine."""
-        return any(reads.has_any(paths) for reads in self._drafts[name].reads)
+        draft = self._drafts[name]
+        return draft.dockerfile in paths or any(reads.has_any(paths) for reads in draft.reads)
 
     def touched(self, name: str) -> Touched:
         """What the target depends on as files; :meth:`of` has been asked for it before."""
@@ -138,7 +144,7 @@ class Fingerprints:
         wanted: dict[tuple[str, tuple[str, ...]], None] = {}
         for name in names:
             target = self._facts.definition.targets[name]
-            for reading in self._facts.readings[name].values():
+            for reading in self._facts.readings.get(name, {}).values():
                 for reference in reading.references:
                     image = self._image(target, reference)
                     if image:
@@ -203,6 +209,9 @@ class Fingerprints:
                 draft.add("option output", settings)
         if epoch := self._environment.get("SOURCE_DATE_EPOCH"):
             draft.add("environment SOURCE_DATE_EPOCH", epoch)
+        if self._environment.get("BUILDX_GIT_LABELS", "").lower() not in _OFF:
+            # Labels of the commit, which buildx adds by itself (docker/buildx build/git.go).
+            draft.unknown["BUILDX_GIT_LABELS labels it with the commit"] = None
 
     def _add_dockerfile(self, draft: _Draft, above: tuple[str, ...]) -> None:
         """The needed stages, and all that they read."""
@@ -210,6 +219,10 @@ class Fingerprints:
         if problem := self._facts.unreadable.get(target.name):
             draft.unknown[problem] = None
             return
+        if path := self._dockerfile(target):
+            # It was read before; what happens to it from now on, until it is read again, is noticed.
+            draft.dockerfile = str(path)
+            self.contexts.disk.note(draft.dockerfile)
         if frontend := self._frontend(target):
             if not normalized(frontend).startswith(FRONTENDS):
                 draft.unknown[f"its frontend {frontend} may read anything"] = None
@@ -223,6 +236,8 @@ class Fingerprints:
                 draft.add(f"{prefix}{stage}", text)
             for name, value in reading.args.items():
                 draft.add(f"{prefix}argument {name}", value)
+            if any(_PROXY.search(text) for text in reading.stages.values()) and (found := proxies()):
+                draft.add("proxies of docker's configuration", found)
             draft.unknown |= dict.fromkeys(reading.unknown)
             for reference in reading.references:
                 self._add_reference(draft, reference, above)

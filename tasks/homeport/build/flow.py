@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
 
-from homeport.build import facts as reading
 from homeport.build import plan as planning
 from homeport.build import privileges
 from homeport.build.apply import Run
@@ -22,6 +22,7 @@ from homeport.build.plan import BuildPlan, PlannedTarget, Skip
 from homeport.build.record import Record, default_path
 from homeport.build.show import nothing_document, plan_document, show_explanation, show_plan
 from homeport.build.standing import Standing
+from homeport.engine import buildx
 from homeport.engine.distribution import Distribution
 from homeport.engine.git import changes_since
 from homeport.errors import EXIT_FAILED, EXIT_INTERRUPTED
@@ -43,10 +44,7 @@ class Request:
     """What the command line and configuration ask for; paths are relative to ``cwd``."""
 
     cwd: Path
-    targets: tuple[str, ...]
-    files: tuple[str, ...]
     options: BuildOptions
-    builder: str = ""
     dry_run: bool = False
     explain: tuple[str, ...] | None = None
     """Targets to explain instead of building; none of them named: all."""
@@ -56,23 +54,18 @@ class Request:
     report: str = ""
 
 
-def run(request: Request) -> int:
+def run(request: Request, facts_read: Future[BuildFacts]) -> int:
     """Build what is asked for and show it; returns the exit code.
 
-    Raises HomeportError for everything that is found before anything is touched.
+    ``facts_read`` is what :func:`facts.start` returned. Raises HomeportError for everything that is found
+    before anything is touched.
     """
     console = make_console(sys.stderr if request.json == "-" else sys.stdout)
     if request.report:
         make_folder(Path(request.report))
     if request.json:
         check_json(request.json)
-    facts = reading.read(
-        request.cwd,
-        files=request.files,
-        names=request.targets,
-        builder=request.builder,
-        registry_prefix=request.options.registry,
-    )
+    facts = facts_read.result()
     with Distribution() as distribution:
         assessment = Assessment(facts, request.cwd, request.options, Record(default_path()), distribution)
         if request.changed_since:
@@ -90,9 +83,9 @@ def run(request: Request) -> int:
         show_warnings(plan.warnings, console)
         with Progress(console, len(plan.targets)) as progress:
             listener = _Listener(progress, console)
-            result = Run(plan, request.cwd, listener).run(request.cwd.name, _facts_shown(facts, request))
+            result = Run(plan, request.cwd, listener).run(request.cwd.name)
         result = _settled(result, plan, carried, assessment, standing, distribution)
-    _report(result, request, console)
+    _report(result, facts, request, console)
     if result.interrupted:
         console.print("Interrupted: what ran has been stopped, what was built stays.", style="yellow")
         return EXIT_INTERRUPTED
@@ -209,7 +202,7 @@ def _carried_note(skip: Skip, done: Carried) -> str:
 def _facts_shown(facts: BuildFacts, request: Request) -> dict[str, str]:
     return {
         "engine": facts.engine.version,
-        "buildx": facts.engine.plugin("buildx").version,
+        "buildx": facts.engine.plugin("buildx").version or buildx.version(facts.buildx),
         "builder": f"{facts.builder.name} ({facts.builder.driver})",
         "image store": "containerd" if facts.engine.containerd_store else facts.engine.storage,
         "registry": request.options.registry or "none",
@@ -217,7 +210,9 @@ def _facts_shown(facts: BuildFacts, request: Request) -> dict[str, str]:
     }
 
 
-def _report(result: BuildResult, request: Request, console: Console) -> None:
+def _report(result: BuildResult, facts: BuildFacts, request: Request, console: Console) -> None:
+    if request.json or request.report:
+        result = replace(result, facts=_facts_shown(facts, request))
     in_actions = github.is_active(os.environ)
     # What a build printed must not be taken for a command to the runner.
     show_result(result, console, clean=github.safe_log_line if in_actions else None)

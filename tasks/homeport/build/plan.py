@@ -95,7 +95,8 @@ def make(facts: BuildFacts, options: BuildOptions, standing: Standing | None = N
         for target in facts.definition
     }
     needed = graph.closure(everything, facts.definition.requested)
-    order = [name for batch in graph.batches({name: everything[name] for name in needed}) for name in batch]
+    ordered = {name: needs for name, needs in everything.items() if name in needed}
+    order = [name for batch in graph.batches(ordered) for name in batch]
     for name in order:
         if name in facts.problems:
             raise facts.problems[name]
@@ -183,7 +184,7 @@ def _ready(
     names = {}
     for name, found in standing.found.items():
         if found.image and name in images:
-            names[name] = f"{images[name]}@{found.image}"
+            names[name] = f"{_with_tag(images[name])}@{found.image}"
         elif found.copies and not found.image:
             names[name] = found.in_registry
     return names
@@ -398,6 +399,10 @@ def _push(
     # With tags, buildx would give every output all the names, and push the local ones too.
     spec.pop("tags", None)
     return names
+
+
+def _with_tag(name: str) -> str:
+    return name if repository(name) != name else f"{name}:latest"
 
 
 def _is_far(image: str) -> bool:

@@ -61,7 +61,8 @@ def _due(name: str, options: BuildOptions, standing: Standing) -> str:
 
 def changes(fingerprint: Fingerprint, before: Recorded | None) -> tuple[Change, ...]:
     """What differs from the last image; nothing where nobody knows."""
-    return compare(before, fingerprint) if before is not None else ()
+    # Of what can't be known some inputs were not even looked at.
+    return compare(before, fingerprint) if before is not None and fingerprint.known else ()
 
 
 def summary(found: Sequence[Change]) -> str:

@@ -26,6 +26,8 @@ KEPT_PER_TARGET = 20
 """So that going back to an older branch finds its images, if the engine still has them."""
 
 _WAIT_SECONDS = 5.0
+_FROM_OUTSIDE = ("locked", "readonly", "unable to open", "disk", "permission", "out of memory", "interrupted")
+"""Words of SQLite's messages about what isn't the file's fault; all else is no table of ours."""
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS builds (
     engine TEXT NOT NULL, place TEXT NOT NULL, target TEXT NOT NULL, fingerprint TEXT NOT NULL,
@@ -81,7 +83,7 @@ class Record:
                 {str(name): str(digest) for name, digest in inputs.items()},
                 {str(context): self._listing(str(digest)) for context, digest in files.items()},
             )
-        except (ValueError, TypeError, AttributeError, IndexError, zlib.error):
+        except (ValueError, TypeError, AttributeError, LookupError, RecursionError, zlib.error):
             return None
 
     def write(self, engine: str, place: str, built: Sequence[tuple[str, Fingerprint, str]]) -> None:
@@ -127,7 +129,10 @@ class Record:
         return {str(path): (str(entry[0]), str(entry[1])) for path, entry in files.items()}
 
     def _read(self, query: str, values: Sequence[str]) -> list[tuple[Any, ...]]:
-        if not self.path.is_file():
+        try:
+            if not self.path.is_file():
+                return []
+        except OSError:  # a folder that may not be looked into
             return []
         return self._try(lambda connection: connection.execute(query, values).fetchall()) or []
 
@@ -142,15 +147,17 @@ class Record:
                     found = work(connection)
                 self.problem = ""
                 return found
-            except (sqlite3.OperationalError, OSError) as error:
-                # Locked for too long, a full disk, no permission: nothing is wrong with the file itself.
+            except (sqlite3.Error, OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
                 self.problem = str(error)
-                return None
-            except (sqlite3.Error, ValueError, TypeError, AttributeError) as error:
-                self.problem = str(error)
-                if attempt == 2 or not self._begin_anew():
+                if attempt == 2 or self._is_sound(error, writing=writing) or not self._begin_anew():
                     return None
         return None
+
+    def _is_sound(self, error: Exception, *, writing: bool) -> bool:
+        """Whether nothing is wrong with the file itself: locked for too long, a full disk, no permission."""
+        if isinstance(error, sqlite3.OperationalError):
+            return not writing or any(words in str(error) for words in _FROM_OUTSIDE)
+        return isinstance(error, OSError)
 
     def _begin_anew(self) -> bool:
         """Take away a file that is no record (any more)."""

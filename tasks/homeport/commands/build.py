@@ -58,7 +58,7 @@ def build(
     report: str = "",
 ) -> int:
     """Build the repository's images in the order of their dependencies."""
-    from homeport.build import flow
+    from homeport.build import facts
     from homeport.build.options import BuildOptions
     from homeport.commands import settings
     from homeport.model.config import check_registry
@@ -81,17 +81,24 @@ def build(
         refresh=refresh,
         load=load,
     )
+    pending = facts.start(
+        cwd,
+        files=names(file) or config.files,
+        names=names(targets) or config.targets,
+        builder=builder or config.builder,
+        registry_prefix=options.registry,
+    )
+    from homeport.build import flow
+
     return flow.run(
         flow.Request(
             cwd=cwd,
-            targets=names(targets) or config.targets,
-            files=names(file) or config.files,
             options=options,
-            builder=builder or config.builder,
             dry_run=dry_run,
             explain=_explained(explain),
             changed_since=changed_since,
             json=json,
             report=report,
-        )
+        ),
+        pending,
     )

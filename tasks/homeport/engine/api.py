@@ -88,14 +88,29 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock.connect(self._path)
 
 
+def config_folder() -> Path:
+    """Where the docker command keeps its settings."""
+    return Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
+
+
+def config() -> dict[str, Any]:
+    """The docker command's settings; empty where there are none that can be read."""
+    return _read(config_folder() / "config.json")
+
+
+def context() -> str:
+    """The name of the docker context that is in use."""
+    if os.environ.get("DOCKER_HOST"):
+        return "default"
+    return str(os.environ.get("DOCKER_CONTEXT") or config().get("currentContext") or "default")
+
+
 def _context_host() -> str:
-    folder = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
-    name = os.environ.get("DOCKER_CONTEXT") or _read(folder / "config.json").get("currentContext")
-    name = name or "default"
+    name = context()
     if name == "default":
         return f"unix://{_DEFAULT_SOCKET}"
-    mark = hashlib.sha256(str(name).encode("utf-8")).hexdigest()
-    endpoints: Any = _read(folder / "contexts" / "meta" / mark / "meta.json").get("Endpoints")
+    mark = hashlib.sha256(name.encode("utf-8")).hexdigest()
+    endpoints: Any = _read(config_folder() / "contexts" / "meta" / mark / "meta.json").get("Endpoints")
     try:
         return str(endpoints["docker"]["Host"])
     except (TypeError, KeyError):

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from homeport.engine import process
-from homeport.engine.docker import Plugin
+from homeport.engine import api, process
+from homeport.engine.docker import Plugin, require_buildx
 from homeport.errors import DefinitionError, EnvironmentProblem, UsageError
 from homeport.model.targets import Definition, parse_definition, select
 
@@ -62,6 +62,8 @@ def command(plugin: Plugin) -> tuple[str, ...]:
 def builder(buildx: Sequence[str], name: str = "") -> Builder:
     """The builder called ``name``, or the current one. Raises UsageError or EnvironmentProblem."""
     name = name or os.environ.get("BUILDX_BUILDER", "")
+    if not name and api.context() == "default" and not _has_own_builders():
+        return Builder("default", "docker")
     done = process.run([*buildx, "ls", "--format", "json"])
     found = parse_builders(done.stdout)
     chosen = [item for item in found if (item["Name"] == name if name else item.get("Current"))]
@@ -81,6 +83,24 @@ def builder(buildx: Sequence[str], name: str = "") -> Builder:
             hint="Look at it with 'docker buildx ls'.",
         )
     return Builder(str(chosen[0]["Name"]), str(chosen[0].get("Driver") or "docker"))
+
+
+def _has_own_builders() -> bool:
+    """Whether somebody made a builder; else there is only the engine itself, one for each context.
+
+    Where they are noted: docker/buildx store/storeutil, ``$BUILDX_CONFIG`` or ``buildx`` beside the settings.
+    """
+    folder = Path(os.environ.get("BUILDX_CONFIG") or api.config_folder() / "buildx")
+    try:
+        return any((folder / "instances").iterdir())
+    except OSError:
+        return False
+
+
+def version(buildx: Sequence[str]) -> str:
+    """The version of buildx (``0.29.1``); empty if it doesn't say."""
+    words = process.run([*buildx, "version"]).stdout.split()
+    return words[1] if len(words) > 1 else ""
 
 
 def parse_builders(text: str) -> list[dict[str, Any]]:
@@ -122,6 +142,8 @@ def definition(
             )
     if asked.code != 0:
         raise _definition_error(buildx, files, names, cwd, asked, known)
+    if known is None:
+        require_buildx(version(buildx))
     found = parse_definition(asked.stdout)
     warnings = (*chosen, *_warnings(asked.stderr))
     if known is None and names:

@@ -70,6 +70,14 @@ def has_credentials(host: str) -> bool:
     return any(key in {name, _host_of(name)} for name in _table(config, "auths"))
 
 
+def proxies() -> dict[str, Any]:
+    """The proxies of docker's configuration: buildx makes them build arguments, whatever a definition says.
+
+    https://docs.docker.com/engine/cli/proxy/
+    """
+    return _table(_configuration(), "proxies")
+
+
 def _configuration() -> dict[str, Any]:
     folder = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
     try:

@@ -13,7 +13,7 @@ from typing import Any
 
 import psutil
 
-from homeport.engine import process
+from homeport.engine import api, process
 from homeport.errors import EnvironmentProblem
 
 MINIMUM_ENGINE = (23, 0)
@@ -21,6 +21,13 @@ MINIMUM_ENGINE = (23, 0)
 
 MINIMUM_BUILDX = (0, 13)
 """The first buildx with ``--progress=rawjson`` (buildx 0.13 release notes)."""
+
+_PLUGIN_FOLDERS = (
+    "/usr/local/lib/docker/cli-plugins",
+    "/usr/local/libexec/docker/cli-plugins",
+    "/usr/lib/docker/cli-plugins",
+    "/usr/libexec/docker/cli-plugins",
+)
 
 
 @dataclass(frozen=True)
@@ -105,25 +112,59 @@ def not_running(said: str) -> EnvironmentProblem:
 
 
 def engine() -> Engine:
-    """Read the engine's facts. Raises EnvironmentProblem if it is missing, silent or too old."""
-    document = info()
+    """Read the engine's facts. Raises EnvironmentProblem if it is missing, silent or too old.
+
+    Asked directly where that is possible, plugins have no version: for it ``docker info`` starts each of
+    them, which takes ten times as long as all the rest.
+    """
+    document = _asked_directly() or info()
     found = parse_engine(document, host=os.environ.get("DOCKER_HOST", ""))
     require(found)
     return found
 
 
+def _asked_directly() -> dict[str, Any]:
+    """The engine's own answer with the path of buildx put in; empty where ``docker info`` has to say it."""
+    path = _plugin_path("buildx")
+    if not path or shutil.which("docker") is None:
+        return {}
+    try:
+        ((status, document),) = api.get_all(["/info"])
+    except api.NoDirectWay:
+        return {}
+    if status != 200 or not isinstance(document, dict) or not document.get("ServerVersion"):
+        return {}
+    client = {"Context": api.context(), "Plugins": [{"Name": "buildx", "Path": path}]}
+    return {**document, "ClientInfo": client}
+
+
+def _plugin_path(name: str) -> str:
+    """Where a plugin lies, by the docker command's own order (docker/cli cli-plugins/manager)."""
+    own, extra = api.config_folder() / "cli-plugins", api.config().get("cliPluginsExtraDirs")
+    folders = [*(map(Path, extra) if isinstance(extra, list) else ()), own, *map(Path, _PLUGIN_FOLDERS)]
+    found = (folder / f"docker-{name}" for folder in folders)
+    return next((str(path) for path in found if os.access(path, os.X_OK)), "")
+
+
 def require(found: Engine) -> None:
     """Raise EnvironmentProblem for an engine or buildx too old to build with."""
-    checks = (("Docker Engine", found.version, MINIMUM_ENGINE), ("buildx", None, MINIMUM_BUILDX))
-    for what, version, minimum in checks:
-        shown = version if version is not None else found.plugin("buildx").version
-        if version_tuple(shown) and version_tuple(shown) < minimum:
-            needed = ".".join(map(str, minimum))
-            raise EnvironmentProblem(
-                f"{what} {shown} is too old.",
-                cause=f"homeport needs {needed} or newer: it reads BuildKit's structured progress.",
-                hint="Update Docker (https://docs.docker.com/engine/install/).",
-            )
+    _require("Docker Engine", found.version, MINIMUM_ENGINE)
+    require_buildx(found.plugin("buildx").version)
+
+
+def require_buildx(version: str) -> None:
+    """Raise EnvironmentProblem for a buildx too old to build with."""
+    _require("buildx", version, MINIMUM_BUILDX)
+
+
+def _require(what: str, version: str, minimum: tuple[int, ...]) -> None:
+    if version_tuple(version) and version_tuple(version) < minimum:
+        needed = ".".join(map(str, minimum))
+        raise EnvironmentProblem(
+            f"{what} {version} is too old.",
+            cause=f"homeport needs {needed} or newer: it reads BuildKit's structured progress.",
+            hint="Update Docker (https://docs.docker.com/engine/install/).",
+        )
 
 
 def parse_engine(document: Mapping[str, Any], *, host: str = "") -> Engine:

@@ -160,6 +160,12 @@ def is_for(config: Mapping[str, Any], platform: Platform) -> bool:
     return found == platform if config.get("variant") else found[:2] == platform[:2]
 
 
+def settings(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What an image's configuration says of its containers: labels, triggers and more; it may be anything."""
+    found = config.get("config")
+    return found if isinstance(found, dict) else {}
+
+
 def is_digest(text: str) -> bool:
     """Whether it is a digest of a registered algorithm."""
     return bool(_DIGEST.fullmatch(text))

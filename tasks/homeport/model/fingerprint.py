@@ -20,6 +20,8 @@ LABEL = "io.homeport.fingerprint"
 INPUTS_LABEL = "io.homeport.inputs"
 _SHORT = 16
 _LABEL_FILES = 60
+_OTHERS = ".../"
+"""Stands for what there is no room for: no folder is likely to have that name."""
 
 
 Files = Mapping[str, tuple[str, str]]
@@ -131,8 +133,11 @@ def summary(files: Files, most: int = _LABEL_FILES) -> Files:
             groups.setdefault(name, []).append((path, entry))
         if len(groups) <= most or depth == 0:
             break
-    shown = dict(sorted(groups.items())[:most])
-    return {name: _joined(members) for name, members in shown.items()}
+    names = sorted(groups)
+    if len(names) > most:
+        rest = [member for name in names[most - 1 :] for member in groups[name]]
+        groups = {name: groups[name] for name in names[: most - 1]} | {_OTHERS: rest}
+    return {name: _joined(members) for name, members in sorted(groups.items())}
 
 
 def _joined(members: list[tuple[str, tuple[str, str]]]) -> tuple[str, str]:
@@ -169,7 +174,7 @@ def read_label(text: str) -> Recorded | None:
                 for context, files in document["files"].items()
             },
         )
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError):
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None
 
 

@@ -25,8 +25,12 @@ from homeport.model.reference import normalized
 
 _REMOTE = re.compile(r"^([a-z][a-z0-9+.-]*://|[\w.-]+@[\w.-]+:)", re.IGNORECASE)
 _CHECKSUM = re.compile(r"^(sha(256|384|512):[0-9a-f]{64,}|[0-9a-f]{40}|[0-9a-f]{64})$")
+_GIT = re.compile(r"^((git|ssh)://|[\w.-]+@[\w.-]+:|https?://[^?#]*\.git(?=[?#]|$))", re.IGNORECASE)
 _COMMIT = re.compile(r"(#|[?&](?:checksum|commit)=)([0-9a-f]{40}|[0-9a-f]{64})(?=[:&#]|$)")
 _ALWAYS_THERE = re.compile(r"^(BUILDKIT_.*|SOURCE_DATE_EPOCH)$")
+_SECONDS = re.compile(r"[+-]?[0-9]+")
+_DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""What BuildKit gives a stage that has no PATH of its own (util/system/path.go), except on Windows."""
 _SPACED = {"COPY", "ADD", "EXPOSE", "STOPSIGNAL"}
 """Where the number of spaces means nothing, unlike in RUN or ENV."""
 
@@ -131,7 +135,8 @@ class _Reader:
         self._args = args
         # Instructions of a base (ONBUILD) are expanded with this file's escape character, too.
         self._escape = file.escape
-        self._contexts = {normalized(name.partition("::")[0]) for name in contexts}
+        self._contexts = {normalized(name) for name in contexts if "::" not in name}
+        self._for_platforms = {normalized(name.partition("::")[0]) for name in contexts if "::" in name}
         self._triggers = triggers
         self._globals: dict[str, str] = {name: args.get(name, value) for name, value in platform.items()}
         self._stages: list[_Stage] = []
@@ -156,9 +161,15 @@ class _Reader:
         self._keys = dict(zip((each.index for each in needed), _keys(needed), strict=True))
         for each in needed:
             self._read_stage(each)
+        for name in (*self._references, *(each.name for each in needed if each.name)):
+            if normalized(name) in self._for_platforms:
+                self._unknown[f"a context takes the place of {name} for some platforms only"] = None
         for name, value in {**self._globals, **self._args}.items():
             if _ALWAYS_THERE.match(name):
                 self._used[name] = value
+        epoch = self._used.get("SOURCE_DATE_EPOCH", "")
+        if epoch and not _SECONDS.fullmatch(epoch):
+            self._unknown["SOURCE_DATE_EPOCH is taken from a source"] = None
         return Reading(
             self._canonical,
             self._used,
@@ -260,7 +271,11 @@ class _Reader:
             stage.scope, stage.closed = dict(stage.parent.scope), stage.parent.closed
         else:
             stage.closed = True
-        canonical: list[object] = [["FROM", stage.platform, origin]]
+            if self._globals.get("TARGETOS") != "windows":
+                stage.scope["PATH"] = _DEFAULT_PATH
+        # With another escape character the same text means something else.
+        escape = [self._escape] if self._escape != "\\" else []
+        canonical: list[object] = [["FROM", stage.platform, origin, *escape]]
         for each in self._instructions(stage):
             try:
                 canonical.append(self._read_instruction(each, stage))
@@ -278,7 +293,10 @@ class _Reader:
         if instruction.keyword == "ENV":
             before = dict(stage.scope)
             for name, text in assignments(instruction):
-                self._set(stage, self._expand(name, before, instruction), text, before)
+                named = expansion(name, before, self._escape)
+                if named.missing and not stage.closed:
+                    stage.scope.clear()  # it may have been any of them
+                self._set(stage, named.text, text, before)
         elif instruction.keyword in {"COPY", "ADD"}:
             self._read_copy(instruction, stage)
         elif instruction.keyword == "RUN":
@@ -330,7 +348,7 @@ class _Reader:
                 self._unknown[f"ADD of what only its base image can tell (line {instruction.line})"] = None
             elif instruction.keyword == "ADD" and _REMOTE.match(text):
                 checksum = self._expand(flags.get("checksum", ""), stage.scope, instruction)
-                if not _CHECKSUM.match(checksum) and not _COMMIT.search(text):
+                if not _CHECKSUM.match(checksum) and not (_GIT.match(text) and _COMMIT.search(text)):
                     self._unknown[f"ADD of a URL without a checksum (line {instruction.line})"] = None
             else:
                 self._sources[Source(of, text or "/", "parents" in flags and bool(text))] = None

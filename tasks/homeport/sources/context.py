@@ -16,17 +16,22 @@ from homeport.sources.tree import Node, Tree
 
 @dataclass(frozen=True)
 class Reads:
-    """What one target reads of one context; ``folder`` is absolute, ``nodes`` what its sources lead to."""
+    """What one target reads of one context; ``folder`` is absolute, ``nodes`` what its sources lead to.
+
+    ``deciding`` are paths beside them that decide which these are: ignore files, and the folders that were
+    searched for names.
+    """
 
     folder: str
     ignore: Ignore
     sources: tuple[Source, ...]
     nodes: tuple[Node, ...]
     listing: Listing
+    deciding: frozenset[str] = frozenset()
 
     def has_any(self, paths: Iterable[str]) -> bool:
-        """Whether one of these files of this machine is among what is read."""
-        exact = {node.item.path for node in self.nodes}
+        """Whether one of these files of this machine is among what is read, or decides what that is."""
+        exact = {node.item.path for node in self.nodes} | self.deciding
         folders = tuple(f"{node.item.path}{os.sep}" for node in self.nodes if node.is_folder)
         return any(path in exact or path.startswith(folders) for path in paths)
 
@@ -44,6 +49,9 @@ class Contexts:
 
         Raises SourceProblem for what can't be read, PatternError for an ignore file that is wrong.
         """
+        deciding = {str(path) for path in ignore_files(folder, dockerfile)}
+        for path in deciding:
+            self.disk.note(path)
         patterns = _patterns(ignore_files(folder, dockerfile))
         key = (os.path.realpath(folder), patterns)
         if key not in self._trees:
@@ -51,21 +59,28 @@ class Contexts:
             self._trees[key] = Tree(self.disk, key[0], ignore), ignore
         tree, ignore = self._trees[key]
         nodes: dict[str, Node] = {}
+        above: dict[str, Node] = {}
         for source in sources:
-            chosen = tree.select_matching(source.path) if source.parents else tree.select(source.path)
+            select = tree.select_matching if source.parents else tree.select
+            chosen = select(source.path, deciding)
             nodes |= {node.path: node for node in chosen}
+            if source.parents:  # the folders above come along, but not what else is in them
+                above |= {folder.path: folder for node in chosen for folder in tree.above(node)}
         found = tuple(nodes[path] for path in sorted(nodes) if not _covered(path, nodes))
-        return Reads(key[0], ignore, sources, found, self._listing(tree, found))
+        folders = tuple(above[path] for path in sorted(above) if path not in nodes)
+        listing = self._listing(tree, found, folders)
+        return Reads(key[0], ignore, sources, found, listing, frozenset(deciding))
 
-    def _listing(self, tree: Tree, nodes: tuple[Node, ...]) -> Listing:
-        digest = digest_of([(node.path, tree.digest(node).hex()) for node in nodes])
+    def _listing(self, tree: Tree, nodes: tuple[Node, ...], folders: tuple[Node, ...]) -> Listing:
+        digests = [(node.path, tree.digest(node).hex()) for node in nodes]
+        headers = [(f"{folder.path}/", tree.header(folder).hex()) for folder in folders]
+        digest = digest_of(digests + headers)
 
         def files() -> Files:
             # Many targets read the same: one list for all of them.
             if digest not in self._files:
-                self._files[digest] = {
-                    node.path: tree.entry(node) for top in nodes for node in tree.walk(top) if node.path
-                }
+                below = (node for top in nodes for node in tree.walk(top) if node.path)
+                self._files[digest] = {node.path: tree.entry(node) for node in (*folders, *below)}
             return self._files[digest]
 
         return Listing(digest, files)

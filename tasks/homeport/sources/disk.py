@@ -65,19 +65,29 @@ class Disk:
         self._listings: dict[str, tuple[Item, ...]] = {}
         self._contents: dict[str, bytes] = {}
         self.signatures: dict[str, Signature] = {}
-        """By path of each file that was read: size, times and inode when it was."""
+        """By path of each file, link and folder that was looked at: size, times and inode before it was."""
 
     def listing(self, folder: str) -> tuple[Item, ...]:
         """What lies in ``folder``, by name. Raises SourceProblem."""
         found = self._listings.get(folder)
         if found is None:
             try:
+                # What came into a folder and went again has left no other trace.
+                self.note(folder)
                 with os.scandir(folder) as entries:
-                    found = tuple(sorted(map(_item, entries), key=lambda item: os.fsencode(item.name)))
+                    found = tuple(sorted(map(self._item, entries), key=lambda item: os.fsencode(item.name)))
             except OSError as error:
                 raise _problem(folder, error) from error
             self._listings[folder] = found
         return found
+
+    def note(self, path: str) -> None:
+        """Remember how ``path`` is now, to notice later that it was touched; "not there" counts, too."""
+        try:
+            signature = _signature(os.stat(path))  # noqa: PTH116 - a text that need not be a path
+        except OSError:
+            signature = ()
+        self.signatures.setdefault(path, signature)
 
     def item(self, path: str) -> Item:
         """The one thing at ``path``. Raises SourceProblem."""
@@ -109,6 +119,12 @@ class Disk:
             self._contents[path] = found
         return found
 
+    def _item(self, entry: os.DirEntry[str]) -> Item:
+        status = entry.stat(follow_symlinks=False)
+        if stat.S_ISLNK(status.st_mode):
+            self.signatures.setdefault(entry.path, _signature(status))
+        return _made(entry.name, entry.path, status)
+
     def _hash(self, path: str) -> bytes:
         # Never by following a link, and never waiting for a pipe that took the file's place meanwhile.
         descriptor = os.open(path, _OPEN)
@@ -126,10 +142,6 @@ class Disk:
             raise SourceProblem(path, "it changed while it was read")
         self.signatures[path] = _signature(after)
         return digest.digest()
-
-
-def _item(entry: os.DirEntry[str]) -> Item:
-    return _made(entry.name, entry.path, entry.stat(follow_symlinks=False))
 
 
 def _made(name: str, path: str, status: os.stat_result) -> Item:

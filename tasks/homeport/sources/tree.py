@@ -94,18 +94,19 @@ class Tree:
             trail.append(node)
         return (*links, node)
 
-    def select(self, source: str) -> tuple[Node, ...]:
+    def select(self, source: str, searched: set[str] | None = None) -> tuple[Node, ...]:
         """The nodes that a COPY source means, by its rules for wildcards (Go's filepath.Match).
 
-        Each once, in the order of their paths.
+        Each once, in the order of their paths. The folders that were searched for names are put into
+        ``searched``.
         """
         source = posixpath.normpath(f"/{source}")
         found: dict[str, Node] = {}
-        for path in self._expanded(source) if _has_wildcard(source) else [source]:
+        for path in self._expanded(source, searched) if _has_wildcard(source) else [source]:
             found |= {node.path: node for node in self.resolve(path)}
         return tuple(found[path] for path in sorted(found))
 
-    def _expanded(self, source: str) -> list[str]:
+    def _expanded(self, source: str, searched: set[str] | None) -> list[str]:
         level = [""]
         for component in _components(source):
             wanted = component_matcher(component) if _has_wildcard(component) else None
@@ -116,17 +117,31 @@ class Tree:
                     continue
                 nodes = self.resolve(path)
                 if nodes and nodes[-1].is_folder:
+                    if searched is not None:
+                        searched.add(nodes[-1].item.path)
                     following += [f"{path}/{name}" for name in self.children(nodes[-1]) if wanted.match(name)]
             level = following
         return level
 
-    def select_matching(self, pattern: str) -> tuple[Node, ...]:
-        """The nodes that ``COPY --parents`` takes: its patterns are those of ignore files, with ``**``."""
-        wanted = Ignore([pattern])
+    def select_matching(self, pattern: str, searched: set[str] | None = None) -> tuple[Node, ...]:
+        """The nodes that ``COPY --parents`` takes: its patterns are those of ignore files, with ``**``.
+
+        What stands before ``/./`` is a path as in any other COPY, and isn't repeated in the image.
+        """
+        base, pivot, rest = pattern.partition("/./")
+        base, rest = (base, rest) if pivot else ("", base)
+        base, rest = (posixpath.normpath(f"/{part}").strip("/") for part in (base, rest))
+        start = self.select(base, searched)
+        if not rest or any(node.item.kind == "l" for node in start):
+            # Through a link everything there counts: rare, and never too little.
+            return start
+        wanted = Ignore([posixpath.join(base, rest)])
         found = []
         stack = [(self.root, wanted.root())]
         while stack:
             node, match = stack.pop()
+            if searched is not None:
+                searched.add(node.item.path)
             for child in self.children(node).values():
                 below = wanted.step(match, child.path)
                 if below.excluded:
@@ -134,6 +149,13 @@ class Tree:
                 elif child.is_folder:
                     stack.append((child, below))
         return tuple(sorted(found, key=lambda node: node.path))
+
+    def above(self, node: Node) -> Iterator[Node]:
+        """The folders that a node lies in, without the context's root."""
+        current = self.root
+        for name in node.path.split("/")[:-1]:
+            current = self.children(current)[name]
+            yield current
 
     def digest(self, node: Node) -> bytes:
         """SHA-256 over everything that counts of a node and all below it; a context's root has no mode."""

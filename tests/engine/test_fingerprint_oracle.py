@@ -1,0 +1,37 @@
+"""The proof of the fingerprint: change exactly one input, and compare it with what a real BuildKit does.
+
+A fingerprint that stays the same while BuildKit makes another image is a stale image in somebody's production.
+The other way round it is only a build too many; each of those has its reason in the tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import pytest
+
+import mutations
+import mutations_files
+import oracle
+from engine_fixtures import DockerSession
+from mutations import Case
+from oracle import Observed
+
+CASES: tuple[Case, ...] = (
+    *mutations_files.CASES,
+)
+
+
+@pytest.fixture(scope="session")
+def observed(
+    docker_session: DockerSession, tiny_image: str, tmp_path_factory: pytest.TempPathFactory
+) -> Mapping[str, Observed]:
+    """All cases at once: one bake for many is what makes it quick."""
+    return oracle.observe_all(CASES, tmp_path_factory.mktemp("oracle"), docker_session, tiny_image)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_one_mutation(case: Case, observed: Mapping[str, Observed]) -> None:
+    assert case.name in observed, "BuildKit rebuilt even what didn't change: does somebody empty its cache?"
+    wrong = oracle.problem(case, observed[case.name])
+    assert not wrong, wrong
