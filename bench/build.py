@@ -18,7 +18,7 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ import machines  # noqa: E402
 import report  # noqa: E402
 import runs  # noqa: E402
 import scenarios  # noqa: E402
-from runs import Measured, WrongResultError  # noqa: E402
+from runs import Measured, ScenarioError  # noqa: E402
 
 
 def machine() -> dict[str, Any]:
@@ -68,7 +68,7 @@ def main() -> int:
     chosen = parser.parse_args()
     runs.settle(chosen.patience)
     base, tools, rounds, count = busybox.ensure(), chosen.tools.split(";"), chosen.rounds, chosen.targets
-    known: dict[str, Callable[[], list[Measured]]] = {
+    known: dict[str, Callable[[], Iterator[Measured]]] = {
         "cold": lambda: scenarios.cold(base, count, rounds, tools),
         "warm": lambda: scenarios.warm(base, count, rounds, tools),
         "one": lambda: scenarios.one(base, count, rounds, tools),
@@ -92,11 +92,15 @@ def main() -> int:
                     invoke = [sys.executable, "-m", "invoke", "--list"]
                     listed = scenarios.listing(invoke, ROOT, max(rounds, 5))
                 else:
-                    measured += known[name]()
-            except WrongResultError as problem:
+                    for item in known[name]():
+                        measured.append(item)  # noqa: PERF402 - it stays there if the next step raises
+            except ScenarioError as problem:
                 # The others are still worth measuring; this one stays visible, and in the exit code.
-                print(f"{name}: WRONG RESULT: {problem}", file=sys.stderr, flush=True)
-                measured.append(Measured(name, f"scenario {name}", wrong=str(problem)))
+                print(f"{name}: WENT WRONG: {problem}", file=sys.stderr, flush=True)
+                if name in known:
+                    measured[-1].wrong = str(problem)
+                else:
+                    measured.append(Measured(name, name, wrong=str(problem)))
             runs.clean_up()
     finally:
         runs.clean_up()

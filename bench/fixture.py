@@ -15,8 +15,8 @@ class Shape:
     """What the repository is like.
 
     ``step_seconds``: how long each RUN takes. ``second_base``: how many of the services are built on a base
-    of their own, "base2". ``files``: if not 0, all services have the context "." with about so many files, and
-    copy their own folder and a shared one; with ``everything`` they copy all of it.
+    of their own, "base2". ``files``: if not 0, all services have the context "." with about so many files,
+    and copy their own folder and a shared one; with ``everything`` they copy all of it.
     """
 
     count: int

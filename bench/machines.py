@@ -22,7 +22,7 @@ from runs import (
     Measured,
     Ran,
     Tree,
-    WrongResultError,
+    ScenarioError,
     docker,
     part_of,
     shuffled,
@@ -48,30 +48,34 @@ class Variant:
     """Whether the images shall be in the engine afterwards."""
 
 
-def fresh(base: str, count: int, rounds: int, tools: Collection[str]) -> list[Measured]:
+def fresh(base: str, count: int, rounds: int, tools: Collection[str]) -> Iterator[Measured]:
     """No images and no build cache, but a registry that another machine has filled from the same sources."""
     what = f"{count} targets, fresh machine, registry filled by another"
     result = Measured("fresh", what, FRESH)
+    yield result
     chosen = [tool for tool in (OWN, "bake", "bake, no provenance") if tool in tools]
     if reason := second_engine.why_not():
         result.unavailable = reason
-        return [result]
+        return
+    try:
+        _fresh(result, base, count, rounds, chosen)
+    except (second_engine.SecondEngineError, base_images.BaseImageError) as problem:
+        result.unavailable = str(problem)
+    if "compose" in tools:
+        result.note("compose is left out: its registry caches can't be given on the command line")
+
+
+def _fresh(result: Measured, base: str, count: int, rounds: int, tools: Collection[str]) -> None:
     with registry() as address, pushed(base, f"{address}/homeport-bench/busybox:1") as image:
         # homeport is told the registry; bake knows only names, so the registry has to be in them.
-        prefixes = {tool: f"{address}/" for tool in chosen if tool != OWN}
-        with trees(chosen, Shape(count, image, step_seconds=1.0), prefixes) as made:
+        prefixes = {tool: f"{address}/" for tool in tools if tool != OWN}
+        with trees(tools, Shape(count, image, step_seconds=1.0), prefixes) as made:
             for tree in made.values():
                 _fill(result, tree, address)
             variants = _variants(made, address)
-            try:
-                for number in range(rounds):
-                    for name in shuffled(variants, number):
-                        _measure(result, name, variants[name], made[variants[name].tool], address)
-            except second_engine.SecondEngineError as problem:
-                result.unavailable = str(problem)
-    if "compose" in tools:
-        result.note("compose is left out: its registry caches can't be given on the command line")
-    return [result]
+            for number in range(rounds):
+                for name in shuffled(variants, number):
+                    _measure(result, name, variants[name], made[variants[name].tool], address)
 
 
 def _cache(address: str, tool: str, name: str) -> str:
@@ -89,7 +93,7 @@ def _fill(result: Measured, tree: Tree, address: str) -> None:
         more = ["--push", *_set(caches)]
     ran = tree.run(more, BRANCH)
     if ran.seconds is None:
-        raise WrongResultError(f"{tree.tool} could not fill the registry: {ran.said}")
+        raise ScenarioError(f"{tree.tool} could not fill the registry: {ran.said}")
     tree.expect(ran, everything)
 
 
@@ -139,9 +143,9 @@ def _check(
     names = tree.repository.names
     missing = [service for service in names if tree.repository.tag(service) not in images]
     if variant.loads and missing:
-        raise WrongResultError(f"{name}: no image of {', '.join(missing[:3])} in the fresh engine")
+        raise ScenarioError(f"{name}: no image of {', '.join(missing[:3])} in the fresh engine")
     if not variant.loads and images:
-        raise WrongResultError(f"{name}: images in the fresh engine that nobody asked for: {images}")
+        raise ScenarioError(f"{name}: images in the fresh engine that nobody asked for: {images}")
     if variant.tool != OWN:
         # Were its cache not found, the comparison would be unfair: then the reader has to know.
         result.note(
@@ -179,7 +183,7 @@ def registry() -> Iterator[str]:
         deadline = time.monotonic() + 30
         while not _answers(address):
             if time.monotonic() > deadline:
-                raise RuntimeError(f"the registry does not answer: {docker('logs', container)[-500:]}")
+                raise ScenarioError(f"the registry does not answer: {docker('logs', container)[-500:]}")
             time.sleep(0.2)
         yield address
     finally:

@@ -81,13 +81,14 @@ def markdown(document: Mapping[str, Any]) -> str:
         lines += [
             f"| {scenario['what']} | {tool} | | | | {_verdict(limit)} |" for tool, limit in limits.items()
         ]
-        for word in ("unavailable", "wrong"):
-            if word in scenario and not scenario["limits"] and not scenario["tools"]:
-                lines.append(f"| {scenario['what']} | | {word} | | | |")
+        if not scenario["tools"] and not scenario["limits"]:
+            lines.append(f"| {scenario['what']} | | not measured | | | |")
     lines.append("")
     for scenario in document["scenarios"]:
         if "wrong" in scenario:
-            lines.append(f"- **{scenario['what']}: the result was wrong**: {scenario['wrong']}.")
+            lines.append(
+                f"- **{scenario['what']}: went wrong, its times mean nothing**: {scenario['wrong']}."
+            )
         if "unavailable" in scenario:
             lines.append(f"- {scenario['what']}: could not be measured here: {scenario['unavailable']}.")
         lines += [f"- {scenario['what']}: {note}." for note in scenario["notes"]]

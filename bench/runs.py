@@ -36,8 +36,8 @@ LIMIT_SECONDS = 900
 IDLE_PERCENT = 10
 
 
-class WrongResultError(Exception):
-    """A tool was measured at something else than the scenario says: then its time means nothing."""
+class ScenarioError(Exception):
+    """A scenario did not go as it says: then its times mean nothing."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Measured:
     unavailable: str = ""
     """Why it can't be measured on this machine."""
     wrong: str = ""
-    """What homeport did instead of the scenario's work; its times are not to be used then."""
+    """What happened instead of the scenario's work; its times are not to be used then."""
 
     def add(self, tool: str, ran: Ran) -> None:
         self.seconds.setdefault(tool, []).append(ran.seconds)
@@ -188,20 +188,20 @@ class Tree:
         return homeport(argv, self.repository.folder, self.own, environment)
 
     def expect(self, ran: Ran, built: Collection[str], skipped: Collection[str] = ()) -> str:
-        """Raise WrongResultError unless homeport built and skipped just these; returns that in words."""
+        """Raise ScenarioError unless homeport built and skipped just these; returns that in words."""
         if self.tool != OWN or ran.document is None:
             return ""
         if problem := disagreement(ran.document, built, skipped):
-            raise WrongResultError(problem)
+            raise ScenarioError(problem)
         return f"homeport built {len(built)} and skipped {len(skipped)} targets in every run, by its own JSON"
 
     def expect_inside(self, ran: Ran, name: str, text: str) -> None:
-        """Raise WrongResultError unless this service's image, of whatever tool, has the text in its file."""
+        """Raise ScenarioError unless this service's image, of whatever tool, has the text in its file."""
         if ran.seconds is None:
             return
         found = docker("run", "--rm", "--network=none", self.repository.tag(name), "cat", "/app.txt")
         if text not in found:
-            raise WrongResultError(f"{self.tool}: the image of {name} holds what was there before its change")
+            raise ScenarioError(f"{self.tool}: the image of {name} holds what was there before its change")
 
 
 def homeport(
@@ -213,7 +213,7 @@ def homeport(
     ran = timed([*argv, "--json", str(out)], folder, {**separate(own), **(environment or {})})
     document = json.loads(out.read_text(encoding="utf-8")) if out.is_file() else None
     if ran.seconds is not None and document is None:
-        raise WrongResultError("homeport wrote no JSON")
+        raise ScenarioError("homeport wrote no JSON")
     return Ran(ran.seconds, ran.said, ran.log, document)
 
 
@@ -271,7 +271,7 @@ def docker(*arguments: str) -> str:
     """Run a docker command that must work; returns what it printed."""
     done = subprocess.run(["docker", *arguments], capture_output=True, encoding="utf-8", errors="replace")
     if done.returncode:
-        raise RuntimeError(f"docker {' '.join(arguments[:4])} failed: {done.stderr.strip()}")
+        raise ScenarioError(f"docker {' '.join(arguments[:4])} failed: {done.stderr.strip()}")
     return done.stdout.strip()
 
 

@@ -1,11 +1,14 @@
-"""What is measured on this machine's own engine. Each scenario returns its results."""
+"""What is measured on this machine's own engine.
+
+Each scenario yields a result before it fills it in: if something goes wrong then, it is known with what.
+"""
 
 from __future__ import annotations
 
 import json
 import secrets
 import subprocess
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from fixture import Shape
@@ -14,7 +17,7 @@ from runs import (
     OWN,
     Measured,
     Tree,
-    WrongResultError,
+    ScenarioError,
     homeport,
     part_of,
     shuffled,
@@ -30,30 +33,31 @@ IDLE_MANY = (under(3),)
 ONE = (part_of("bake", 5),)
 
 
-def cold(base: str, count: int, rounds: int, tools: Collection[str]) -> list[Measured]:
+def cold(base: str, count: int, rounds: int, tools: Collection[str]) -> Iterator[Measured]:
     """Nothing is cached: every step of every target runs."""
     result = Measured("cold", f"{count} targets, nothing cached")
+    yield result
     for number in range(rounds):
         for tool in shuffled(tools, number):
             with trees([tool], Shape(count, base, step_seconds=1.0)) as made:
                 ran = made[tool].run()
                 result.add(tool, ran)
                 _note(result, made[tool].expect(ran, made[tool].repository.everything))
-    return [result]
 
 
-def warm(base: str, count: int, rounds: int, tools: Collection[str]) -> list[Measured]:
+def warm(base: str, count: int, rounds: int, tools: Collection[str]) -> Iterator[Measured]:
     """Everything is cached and built: nothing changed since the last build with the same tool."""
     result = Measured("warm", f"{count} targets, nothing to do", IDLE)
+    yield result
     with trees(tools, Shape(count, base)) as made:
         prepare(result, made)
         nothing_to_do(result, made, rounds)
-    return [result]
 
 
-def one(base: str, count: int, rounds: int, tools: Collection[str]) -> list[Measured]:
+def one(base: str, count: int, rounds: int, tools: Collection[str]) -> Iterator[Measured]:
     """A line more in a file of one service, in each run another line."""
     result = Measured("one", f"{count} targets, one service changed", ONE)
+    yield result
     with trees(tools, Shape(count, base)) as made:
         prepare(result, made)
         for number in range(rounds):
@@ -67,13 +71,13 @@ def one(base: str, count: int, rounds: int, tools: Collection[str]) -> list[Meas
                 rest = {*names, "base"} - {name}
                 _note(result, tree.expect(ran, {name}, rest))
                 tree.expect_inside(ran, name, nonce)
-    return [result]
 
 
-def shared_base(base: str, count: int, rounds: int, tools: Collection[str]) -> list[Measured]:
+def shared_base(base: str, count: int, rounds: int, tools: Collection[str]) -> Iterator[Measured]:
     """A line more in a file of a base on which a fifth of the services is built."""
     some = max(1, count // 5)
     result = Measured("base", f"{count} targets, the base of {some} changed")
+    yield result
     with trees(tools, Shape(count, base, second_base=some)) as made:
         prepare(result, made)
         for number in range(rounds):
@@ -88,12 +92,10 @@ def shared_base(base: str, count: int, rounds: int, tools: Collection[str]) -> l
                         f"homeport built exactly this base and its {some} dependents and skipped the other "
                         f"{len(on['base'])} services in every run, by its own JSON"
                     )
-    return [result]
 
 
-def context(base: str, count: int, rounds: int, tools: Collection[str], files: int) -> list[Measured]:
+def context(base: str, count: int, rounds: int, tools: Collection[str], files: int) -> Iterator[Measured]:
     """A large context that all services share: once each copies its part of it, once all of it."""
-    results = []
     services = max(1, count - 1)
     for name, copied, everything in (
         ("context", "its own folder and a shared one", False),
@@ -101,30 +103,30 @@ def context(base: str, count: int, rounds: int, tools: Collection[str], files: i
     ):
         what = f'{services} targets with context "." of {files} files, each copies {copied}, nothing to do'
         result = Measured(name, what, IDLE_CONTEXT)
-        results.append(result)
+        yield result
         with trees(tools, Shape(services, base, files=files, everything=everything)) as made:
             prepare(result, made)
             nothing_to_do(result, made, rounds)
             if OWN in made:
                 _sees_a_change(result, made[OWN], everything)
-    return results
 
 
-def many(base: str, count: int, rounds: int, tools: Collection[str]) -> list[Measured]:
+def many(base: str, count: int, rounds: int, tools: Collection[str]) -> Iterator[Measured]:
     """So many targets that bake on the docker driver gives up; then again, with nothing to do."""
     chosen = [tool for tool in (OWN, "bake") if tool in tools]
     first = Measured("many", f"{count} targets, nothing cached")
     again = Measured("many-warm", f"{count} targets, nothing to do", IDLE_MANY)
+    yield first
     with trees(chosen, Shape(count, base)) as made:
         for tool, tree in made.items():
             ran = tree.run()
             first.add(tool, ran)
             if tree.expect(ran, tree.repository.everything):
                 first.note(f"homeport built all {len(tree.repository.everything)} targets")
+        yield again
         # What gave up may get to its end with what it has cached by now; homeport has no such excuse.
         prepare(again, {tool: tree for tool, tree in made.items() if first.median(tool) is None})
         nothing_to_do(again, made, rounds)
-    return [first, again]
 
 
 def in_flight(base: str, count: int, jobs: int) -> dict[str, int]:
@@ -132,7 +134,7 @@ def in_flight(base: str, count: int, jobs: int) -> dict[str, int]:
     with trees([OWN], Shape(count, base, step_seconds=0.3)) as made:
         ran = made[OWN].run(["--jobs", str(jobs)])
         if ran.seconds is None or ran.document is None:
-            raise WrongResultError(f"--jobs {jobs} failed: {ran.said}")
+            raise ScenarioError(f"--jobs {jobs} failed: {ran.said}")
         made[OWN].expect(ran, made[OWN].repository.everything)
     refs = {target["record"] for target in ran.document["targets"]}
     listing = subprocess.run(
@@ -194,7 +196,7 @@ def _sees_a_change(result: Measured, tree: Tree, everything: bool) -> None:
     ran = homeport([*HOMEPORT, "--dry-run"], tree.repository.folder, tree.own)
     due = {str(target["name"]) for target in (ran.document or {}).get("targets", [])}
     if due != set(names if everything else names[:1]):
-        raise WrongResultError(f"after one file changed homeport would build {sorted(due)}")
+        raise ScenarioError(f"after one file changed homeport would build {sorted(due)}")
     result.note(f"after one file of one service changed, homeport would build {len(due)} of {len(names)}")
 
 

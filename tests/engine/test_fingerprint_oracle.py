@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-import mutations
+import mutations_dockerfile
 import mutations_files
 import oracle
 from engine_fixtures import DockerSession
@@ -19,6 +19,7 @@ from oracle import Observed
 
 CASES: tuple[Case, ...] = (
     *mutations_files.CASES,
+    *mutations_dockerfile.CASES,
 )
 
 

@@ -242,6 +242,13 @@ def xattr(path: str, name: str, value: str) -> Action:
     return lambda place: os.setxattr(place.folder / path, name, value.encode())
 
 
+def afresh(place: Place) -> None:
+    """Move the context: else BuildKit sends only what seems new by mode, size and time of each file."""
+    copy = f"{place.name}-afresh"
+    _run("cp", "-a", os.fspath(place.folder), os.fspath(place.folder.with_name(copy)))
+    place.targets[""]["context"] = copy
+
+
 # -- actions: definition and surroundings -----------------------------------------------------------------
 
 

@@ -47,7 +47,7 @@ def test_the_algorithm_is_what_it_was() -> None:
     )
     assert (prints.VERSION, found.digest) == (
         "1",
-        "GOLDEN",
+        "ab603785fee46e010e36ed26240169c84ae79bc1dc356fbb91688d9c151e4fba",
     )
     assert found.tag == f"fp-{found.digest}"
 
@@ -131,7 +131,7 @@ def test_a_label_stays_small(files: Files) -> None:
 def test_folders_stand_for_files_as_deep_as_there_is_room() -> None:
     files = {f"a/b{number}/c/{name}": (f"{number}", "644") for number in range(5) for name in "xyz"}
     assert summary(files, 100) == files
-    assert set(summary(files, 5)) == {f"a/b{number}/" for number in range(5)} | set()
+    assert set(summary(files, 5)) == {f"a/b{number}/c/" for number in range(5)}
     assert set(summary(files, 4)) == {"a/"}
     assert summary({}, 0) == {}
 

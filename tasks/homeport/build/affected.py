@@ -20,6 +20,10 @@ _DEFINITION = re.compile(r"(^|[._-])(compose|bake)\b.*\.(ya?ml|hcl|json)$|\.hcl$
 """Names of files that say what is built: which of them include which others only bake and Compose know."""
 
 
+_WHOLE = "."
+"""Stands for a context as a whole."""
+
+
 @dataclass(frozen=True)
 class Touched:
     """What a target's image depends on, as files: contexts, and files that count by themselves.
@@ -51,7 +55,8 @@ def affected(targets: Mapping[str, Touched], needs: graph.Graph, paths: Iterable
         for reads in touched.reads if not reason else ():
             reason = reason or next((path for path in inside(reads) if _reads(reads, path)), "")
         if reason or touched.unknown:
-            found[name] = f"{posixpath.basename(reason)} changed" if reason else "nobody knows what it reads"
+            shown = "its context" if reason == _WHOLE else posixpath.basename(reason)
+            found[name] = f"{shown} changed" if reason else "nobody knows what it reads"
     for name in list(found):
         for other in graph.dependents(needs, name):
             if other in targets:
@@ -60,17 +65,17 @@ def affected(targets: Mapping[str, Touched], needs: graph.Graph, paths: Iterable
 
 
 def _visible(reads: Reads, changed: Iterable[str]) -> list[str]:
-    """Those of the paths that the context shows, relative to it; ``""`` for the context as a whole."""
+    """Those of the paths that the context shows, relative to it."""
     folder = f"{_slashed(reads.folder)}/"
     found = [path[len(folder) :] for path in changed if path.startswith(folder)]
     # The context itself, or a submodule that it lies in.
     whole = any(folder.startswith(f"{path}/") for path in changed)
-    return [""] * whole + [path for path in found if not reads.ignore.excludes(path)]
+    return [_WHOLE] * whole + [path for path in found if not reads.ignore.excludes(path)]
 
 
 def _reads(reads: Reads, path: str) -> bool:
     return (
-        not path
+        path == _WHOLE
         or any(_matches(source, path) for source in reads.sources)
         or any(not node.path or f"{path}/".startswith(f"{node.path}/") for node in reads.nodes)
     )

@@ -8,7 +8,7 @@ from homeport.build.facts import BuildFacts
 from homeport.build.options import BuildOptions
 from homeport.build.standing import Standing
 from homeport.model.fingerprint import Change, Fingerprint, Recorded, compare
-from homeport.report.words import plural
+from homeport.report.words import plural, printable
 
 _SHOWN = 2
 
@@ -49,7 +49,7 @@ def _due(name: str, options: BuildOptions, standing: Standing) -> str:
     if not options.skip:
         return "asked for with --no-skip"
     if fingerprint.unknown:
-        return f"always built: {fingerprint.unknown[0]}"
+        return f"always built: {printable(fingerprint.unknown[0])}"
     if name in standing.found and not standing.found[name].copies and options.push:
         return "not in the registry yet"
     before = standing.before.get(name)
@@ -71,7 +71,7 @@ def summary(found: Sequence[Change]) -> str:
         return umask
     # What it builds on explains most: its own inputs come after.
     order = sorted(found, key=lambda change: not change.what.startswith(("target ", "image ")))
-    shown = [f"{change.what} {change.how}" for change in order[:_SHOWN]]
+    shown = [f"{printable(change.what)} {change.how}" for change in order[:_SHOWN]]
     more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
     return ", ".join(shown) + more
 

@@ -12,7 +12,7 @@ from homeport.build.plan import BuildPlan
 from homeport.build.reasons import changes
 from homeport.build.standing import Standing
 from homeport.report.console import plain_table
-from homeport.report.words import plural
+from homeport.report.words import plural, printable
 
 _MOST_CHANGES = 5
 
@@ -61,11 +61,11 @@ def show_explanation(plan: BuildPlan, standing: Standing, names: Sequence[str], 
             where = found.image or found.in_registry
             console.print(f"  image {where}", style="dim", soft_wrap=True, markup=False)
         for reason in fingerprint.unknown if action == "build" else ():
-            console.print(f"  always built: {reason}", soft_wrap=True, markup=False)
+            console.print(f"  always built: {printable(reason)}", soft_wrap=True, markup=False)
         listed = changes(fingerprint, standing.before.get(name)) if action == "build" else ()
         most = len(listed) if names else _MOST_CHANGES
         for change in listed[:most]:
-            console.print(f"  {change.how:<8} {change.what!s}", soft_wrap=True, markup=False)
+            console.print(f"  {change.how:<8} {printable(change.what)}", soft_wrap=True, markup=False)
         if len(listed) > most:
             console.print(f"  and {len(listed) - most} more: --explain={name} lists all", markup=False)
     console.print(

@@ -33,6 +33,11 @@ def one_line(text: str, most: int) -> str:
     return flat if len(flat) <= most else f"{flat[: most - 1]}…"
 
 
+def printable(text: str) -> str:
+    """``text`` with control characters written out: a file's name may hold line breaks and escape codes."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+
+
 def short_digest(digest: str) -> str:
     """The first twelve digits, as ``docker images`` shows them."""
     return digest.removeprefix("sha256:")[:12]
