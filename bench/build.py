@@ -77,6 +77,8 @@ def main() -> int:
         "context": lambda: scenarios.context(base, count, rounds, tools, chosen.files),
         "many": lambda: scenarios.many(base, chosen.many, rounds, tools),
     }
+    if unknown := set(tools) - set(runs.TOOLS):
+        parser.error(f"unknown tools {sorted(unknown)}; there are {'; '.join(runs.TOOLS)}")
     wanted = chosen.scenarios.split(",")
     for name in wanted:
         if name not in {*known, "jobs", "list"}:
@@ -93,7 +95,7 @@ def main() -> int:
                     listed = scenarios.listing(invoke, ROOT, max(rounds, 5))
                 else:
                     for item in known[name]():
-                        measured.append(item)  # noqa: PERF402 - it stays there if the next step raises
+                        measured.append(item)
             except ScenarioError as problem:
                 # The others are still worth measuring; this one stays visible, and in the exit code.
                 print(f"{name}: WENT WRONG: {problem}", file=sys.stderr, flush=True)

@@ -63,8 +63,8 @@ def markdown(document: Mapping[str, Any]) -> str:
         "",
         f"Measured on {machine['date']}: {machine['cores']} cores, {machine['system']}, Docker Engine "
         f"{machine['engine']}, buildx {machine['buildx']}, Compose {machine['compose']}, Python "
-        f"{machine['python']}. A generated repository of N services over one shared base (or two); where "
-        "nothing is cached, each has a step that takes one second. Each tool as a person would run it, in a "
+        f"{machine['python']}. A generated repository of N services over one shared base, or "
+        "two; steps take no time unless said otherwise. Each tool as a person would run it, in a "
         f"tree of its own, {_times(document['rounds'])} in changing order, each run from an idle machine, "
         "medians. A ratio is homeport's time divided by the other's: below 1, homeport is quicker. What "
         "homeport built and skipped is checked after each of its runs.",

@@ -84,6 +84,10 @@ class Measured:
         print(f"{self.name:<11} {tool:<22} {said}", flush=True)
         if ran.seconds is None:
             self.note(f"{tool} failed: `{ran.said}`")
+        # Waiting before another try can take longer than everything else.
+        for target in (ran.document or {}).get("targets", []):
+            if target["retried"]:
+                self.note(f"{tool} tried {target['name']} again in one run: {', '.join(target['retried'])}")
 
     def note(self, text: str) -> None:
         if text not in self.notes:

@@ -16,8 +16,8 @@ from runs import (
     HOMEPORT,
     OWN,
     Measured,
-    Tree,
     ScenarioError,
+    Tree,
     homeport,
     part_of,
     shuffled,
@@ -35,7 +35,7 @@ ONE = (part_of("bake", 5),)
 
 def cold(base: str, count: int, rounds: int, tools: Collection[str]) -> Iterator[Measured]:
     """Nothing is cached: every step of every target runs."""
-    result = Measured("cold", f"{count} targets, nothing cached")
+    result = Measured("cold", f"{count} targets of one second each, nothing cached")
     yield result
     for number in range(rounds):
         for tool in shuffled(tools, number):
@@ -101,7 +101,7 @@ def context(base: str, count: int, rounds: int, tools: Collection[str], files: i
         ("context", "its own folder and a shared one", False),
         ("context-all", "everything", True),
     ):
-        what = f'{services} targets with context "." of {files} files, each copies {copied}, nothing to do'
+        what = f'{services} targets with context "." of {files} files, each copying {copied}, nothing to do'
         result = Measured(name, what, IDLE_CONTEXT)
         yield result
         with trees(tools, Shape(services, base, files=files, everything=everything)) as made:

@@ -10,8 +10,10 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
+import mutations_definition
 import mutations_dockerfile
 import mutations_files
+import mutations_images
 import oracle
 from engine_fixtures import DockerSession
 from mutations import Case
@@ -20,6 +22,8 @@ from oracle import Observed
 CASES: tuple[Case, ...] = (
     *mutations_files.CASES,
     *mutations_dockerfile.CASES,
+    *mutations_images.CASES,
+    *mutations_definition.CASES,
 )
 
 

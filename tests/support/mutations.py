@@ -4,7 +4,7 @@ Pure but for what an action does to its case's folder. The tables are in `mutati
 input; what is done with them is in `oracle.py`.
 
 In all texts (files, definitions, tags) these words are replaced: NONCE by a text that no other case and session
-has, BASE and BASE-name by images of `BASES`, MINE-name by an image name of this case, CASE by the case's folder
+has, BASE and BASE-name by images of `BASES` (BASES is their repository), MINE-name by an image name of this case, CASE by the case's folder
 as bake sees it, HERE by the same as an absolute path.
 """
 

@@ -108,7 +108,7 @@ def _make_bases(folder: Path, session: DockerSession, tiny: str) -> None:
 
 
 def _base(session: DockerSession, name: str) -> str:
-    return session.name(f"oracle-base{name}:1")
+    return f"{session.name('oracle-base')}:{name or 'plain'}"
 
 
 class _Round:
@@ -156,6 +156,7 @@ class _Round:
             "CASE": case.name,
             "HERE": os.fspath(folder),
         }
+        words["BASES"] = self._session.name("oracle-base")
         words |= {f"BASE-{name}" if name else "BASE": _base(self._session, name) for name in BASES}
         place = Place(case.name, folder, {}, words)
         place.targets = {

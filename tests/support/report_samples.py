@@ -60,8 +60,8 @@ def steps(started: float, seconds: float) -> tuple[StepResult, ...]:
 def build(count: int, *, jobs: int = 4, broken: tuple[int, ...] = ()) -> BuildResult:
     """``count`` targets, the first one the base of all others, run ``jobs`` at a time.
 
-    Of the numbers in ``broken`` the first one failed, the others were cancelled. The last target is skipped
-    where something is broken.
+    Of the numbers in ``broken`` the first one failed, the others were cancelled. Where something is broken,
+    the last target was never started, and the one before it needed no build.
     """
     found: list[TargetResult] = []
     free = [0.0] * jobs
@@ -85,7 +85,10 @@ def build(count: int, *, jobs: int = 4, broken: tuple[int, ...] = ()) -> BuildRe
             ran = replace(ran, note=f"stopped, because service-{broken[0]:03d} failed")
         found.append(ran)
     if broken:
-        last = found[-1]
+        skipped, last = found[-2:]
+        found[-2] = TargetResult(
+            skipped.name, Status.SKIPPED, "unchanged, in the engine", (), skipped.tags, digest=skipped.digest
+        )
         found[-1] = TargetResult(last.name, Status.UNBUILT, last.why, last.needs, note="needs base")
     names = tuple(ran.name for ran in found)
     return BuildResult(

@@ -86,20 +86,14 @@ def test_another_folder_is_no_part_of_the_context(root: Path) -> None:
     assert reason(root, target, "src") == "its context changed"
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "docker-bake.hcl",
-        "docker-bake.override.json",
-        "compose.yaml",
-        "domains/x/compose.yml",
-        "vars.hcl",
-        ".env",
-        "docker-compose.override.yml",
-        "compose.prod.yaml",
-        "my-compose.yml",
-    ],
+DEFINITIONS = (
+    *("docker-bake.hcl", "docker-bake.override.json", "vars.hcl", ".env"),
+    *("compose.yaml", "compose.prod.yaml", "docker-compose.override.yml", "my-compose.yml"),
+    "domains/x/compose.yml",
 )
+
+
+@pytest.mark.parametrize("name", DEFINITIONS)
 def test_a_changed_definition_affects_everything(root: Path, name: str) -> None:
     assert reason(root, touched(root, "src"), name) == f"{Path(name).name} changed"
 

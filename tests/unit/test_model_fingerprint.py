@@ -33,9 +33,14 @@ def listing(files: Files) -> Listing:
 
 
 def fingerprint(
-    files: Files = SOME, *, context: str = "", unknown: tuple[str, ...] = (), **inputs: str
+    files: Files = SOME,
+    inputs: Mapping[str, str] | None = None,
+    *,
+    context: str = "",
+    unknown: tuple[str, ...] = (),
+    **more: str,
 ) -> Fingerprint:
-    digests = {name: digest_of(value) for name, value in inputs.items()}
+    digests = {name: digest_of(value) for name, value in {**(inputs or {}), **more}.items()}
     return make(digests, {context: listing(files)} if files else {}, unknown)
 
 
@@ -99,10 +104,10 @@ def test_a_label_holds_short_digests_and_no_value() -> None:
     "name", ["über/ñ", "a\nb", "${HOME}", "%{if}", "\udcff-no-utf-8", '"', "\\", "😀", "\x1b[2J"]
 )
 def test_names_of_any_kind_come_back_and_the_label_is_one_plain_line(name: str) -> None:
-    text = label(fingerprint({name: ("c", "644")}, **{name: "x"}))
+    text = label(fingerprint({name: ("c", "644")}, {name: "x"}))
     assert text.isascii()
     assert text.isprintable()
-    assert read_label(text) == recorded(fingerprint({name: ("c", "644")}, **{name: "x"}))
+    assert read_label(text) == recorded(fingerprint({name: ("c", "644")}, {name: "x"}))
 
 
 def many(count: int, content: str = "0", mode: str = "644") -> dict[str, tuple[str, str]]:

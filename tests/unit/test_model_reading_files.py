@@ -172,6 +172,15 @@ def test_the_platform_of_a_stage_is_its_value() -> None:
     assert reading(text, args={"P": "linux/386"}).stages != reading(text).stages
 
 
+def test_the_canonical_text_is_what_it_was() -> None:
+    # Whoever has to change this has to raise VERSION in model/fingerprint.py.
+    assert reading(BASE).stages == {
+        "stage one": '[["FROM", "", "a"], ["COPY", [], "x /x", []]]',
+        "stage 2": '[["FROM", "", "b"], ["ENV", [], "A=1", []], ["RUN", [], "make  all", []], '
+        '["COPY", [["from", "one"]], "/x /y", []]]',
+    }
+
+
 def test_two_stages_of_one_name_stay_two() -> None:
     found = reading("FROM a AS x\nRUN 1\nFROM x AS x\nRUN 2\nFROM x")
     assert len(found.stages) == 3

@@ -82,6 +82,7 @@ def test_outcomes_are_told_in_words_too() -> None:
     assert any(text.endswith("s failed, 2 tries") for text in words(root))
     assert any(text.endswith("s cancelled") for text in words(root))
     assert "1 target not started" in words(root)
+    assert "1 target unchanged" in words(root)
 
 
 def test_the_legend_has_only_what_the_picture_shows() -> None:

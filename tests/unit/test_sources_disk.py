@@ -6,6 +6,7 @@ import os
 import socket
 import stat
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -46,6 +47,11 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
+def become_a_pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -55,7 +61,7 @@ def file(tmp_path: Path) -> Path:
         lambda path: path.chmod(0o4644),
         lambda path: (path.unlink(), path.symlink_to("content")),
         lambda path: (path.unlink(), path.mkdir()),
-        lambda path: (path.unlink(), os.mkfifo(path)),
+        become_a_pipe,
     ],
 )
 def test_what_counts(file: Path, change: Callable[[Path], object]) -> None:
@@ -138,7 +144,7 @@ def test_extended_attributes_that_buildkit_looks_at(file: Path) -> None:
 
 def test_attributes_that_belong_to_this_machine(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = what_counts(file)
-    monkeypatch.setattr(module.sys, "platform", "linux")
+    monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setattr(
         os, "listxattr", lambda *_, **__: ["security.selinux", "system.posix_acl_access"], raising=False
     )
@@ -187,7 +193,7 @@ def test_a_file_that_vanishes_while_its_folder_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "link").symlink_to("x")
-    monkeypatch.setattr(os, "readlink", lambda path: os.stat(tmp_path / "gone"))
+    monkeypatch.setattr(os, "readlink", lambda path: (tmp_path / "gone").stat())
     with pytest.raises(SourceProblem, match="No such file"):
         Disk().listing(str(tmp_path))
 
@@ -271,8 +277,6 @@ def test_a_problem_with_a_large_file_is_told_from_its_thread(
 
 @given(st.binary(max_size=64), st.binary(max_size=64))
 def test_contents_are_equal_or_not(one: bytes, other: bytes) -> None:
-    import tempfile
-
     with tempfile.TemporaryDirectory() as folder:
         for name, content in (("one", one), ("other", other)):
             (Path(folder) / name).write_bytes(content)
@@ -281,6 +285,6 @@ def test_contents_are_equal_or_not(one: bytes, other: bytes) -> None:
 
 
 def test_windows_has_two_modes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module.sys, "platform", "win32")
+    monkeypatch.setattr(sys, "platform", "win32")
     assert {module._mode(stat.S_IFREG | mode) for mode in (0o666, 0o777, 0o600)} == {0o755}
     assert module._mode(stat.S_IFREG | 0o444) == 0o555

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from homeport.build import existing
 from homeport.build.affected import affected
-from homeport.build.bases import resolver
+from homeport.build.bases import refresh, resolver
 from homeport.build.facts import BuildFacts, read_dockerfiles
 from homeport.build.fingerprints import Fingerprints
 from homeport.build.links import tag_dependencies
@@ -54,6 +54,10 @@ class Assessment:
             for target in facts.definition
         }
         self._first = self._fingerprints(facts)
+
+    def refresh(self) -> tuple[str, ...]:
+        """Fetch the base images of the targets anew; returns warnings."""
+        return refresh(self.facts, self._first.images(self._names()))
 
     def narrow(self, paths: Iterable[str]) -> dict[str, str]:
         """Leave of the targets that were asked for those that changes of these files can affect.
@@ -164,7 +168,7 @@ class Assessment:
         return tuple(filter(None, (target.digest, *target.tags[:1])))
 
     def _fingerprints(self, facts: BuildFacts) -> Fingerprints:
-        resolve = resolver(facts, self._distribution, refresh=self._options.refresh)
+        resolve = resolver(facts, self._distribution)
         return Fingerprints(facts, self._cwd, self._tagged, resolve, os.environ)
 
 

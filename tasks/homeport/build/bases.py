@@ -1,7 +1,7 @@
 """What the images that Dockerfiles build on are now: looked up where BuildKit itself will look.
 
-The docker driver prefers the engine's own images; every other builder asks the registry, and so do we with
-``--refresh``. Rule: docker/buildx build/opt.go (image-resolve-mode).
+The docker driver prefers the engine's own images; every other builder asks the registry. Rule: docker/buildx
+build/opt.go (image-resolve-mode).
 """
 
 from __future__ import annotations
@@ -23,15 +23,30 @@ Wanted = tuple[str, tuple[str, ...]]
 
 _PINNED = re.compile(r"@(sha256:[0-9a-f]{64})$")
 _AT_ONCE = 16
+_PULLS = 4
 
 
-def resolver(facts: BuildFacts, distribution: Distribution, *, refresh: bool) -> Resolver:
-    """A function that looks images up; ``refresh`` prefers registries over what lies in the engine."""
+def refresh(facts: BuildFacts, names: Iterable[str]) -> tuple[str, ...]:
+    """Fetch images again that the engine has, for a builder that would take these; returns warnings."""
+    if not facts.builder.shares_engine_images:
+        return ()
+    here = [name for name, image in images.find(names).items() if image and not _PINNED.search(name)]
+    with ThreadPoolExecutor(_PULLS) as pool:
+        fetched = dict(zip(here, pool.map(images.pull, here), strict=True))
+    return tuple(
+        f"{name} can't be refreshed ({said}): the engine's own is used."
+        for name, (worked, said) in fetched.items()
+        if not worked
+    )
+
+
+def resolver(facts: BuildFacts, distribution: Distribution) -> Resolver:
+    """A function that looks images up."""
 
     def resolve(wanted: Iterable[Wanted]) -> Mapping[Wanted, Base]:
         asked = list(dict.fromkeys(wanted))
         found: dict[Wanted, Base] = {}
-        if facts.builder.shares_engine_images and not refresh:
+        if facts.builder.shares_engine_images:
             found = _in_engine(asked, facts.engine.platform)
         return found | _in_registries([item for item in asked if item not in found], distribution)
 

@@ -74,10 +74,10 @@ def recorded_far(
         platform = str((target.spec.get("platforms") or [facts.engine.platform])[0])
         try:
             manifest = distribution.manifest(push_names(target, options)[0])
-            labels = (distribution.config(manifest, platform).get("config") or {}).get("Labels") or {}
+            labels = settings(distribution.config(manifest, platform)).get("Labels")
         except RegistryProblem:
             return None  # only an explanation is lost
-        return read_label(str(labels.get(INPUTS_LABEL, "")))
+        return read_label(str(labels.get(INPUTS_LABEL, ""))) if isinstance(labels, dict) else None
 
     wanted = [name for name in names if facts.definition.targets[name].tags]
     with ThreadPoolExecutor(_AT_ONCE) as pool:

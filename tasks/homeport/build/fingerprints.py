@@ -140,15 +140,21 @@ class Fingerprints:
             any("can't be read" in reason for reason in draft.unknown),
         )
 
+    def images(self, names: Iterable[str]) -> tuple[str, ...]:
+        """The images that these targets are built on and copy from, and that no target makes."""
+        found: dict[str, None] = {}
+        for name in names:
+            target = self._facts.definition.targets[name]
+            for reading in self._facts.readings.get(name, {}).values():
+                named = (self._image(target, reference) for reference in reading.references)
+                found |= dict.fromkeys(image for image in named if image and image != "scratch")
+        return tuple(found)
+
     def _ask_for_images(self, names: Iterable[str]) -> None:
         wanted: dict[tuple[str, tuple[str, ...]], None] = {}
         for name in names:
             target = self._facts.definition.targets[name]
-            for reading in self._facts.readings.get(name, {}).values():
-                for reference in reading.references:
-                    image = self._image(target, reference)
-                    if image:
-                        wanted[image, self._platforms(target)] = None
+            wanted |= dict.fromkeys((image, self._platforms(target)) for image in self.images([name]))
             if frontend := self._frontend(target):
                 wanted[frontend, ("frontend",)] = None
         missing = [key for key in wanted if key not in self._bases]

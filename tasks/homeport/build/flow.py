@@ -30,7 +30,7 @@ from homeport.model.reference import repository
 from homeport.model.result import BuildResult, Status, TargetResult
 from homeport.model.solve import Solve
 from homeport.model.targets import select
-from homeport.report import github, page, timeline, trace
+from homeport.report import github
 from homeport.report.console import Progress, make_console, show_result, show_warnings
 from homeport.report.document import build_document, check_json, make_folder, write_json, write_text
 from homeport.report.words import plural
@@ -68,6 +68,10 @@ def run(request: Request, facts_read: Future[BuildFacts]) -> int:
     facts = facts_read.result()
     with Distribution() as distribution:
         assessment = Assessment(facts, request.cwd, request.options, Record(default_path()), distribution)
+        looks_only = request.dry_run or request.explain is not None
+        if request.options.refresh:
+            only = ("--refresh fetches images and is left out here: this is for those that the engine has.",)
+            show_warnings(only if looks_only else assessment.refresh(), console)
         if request.changed_since:
             facts = _narrow(assessment, request, console)
             if not facts.definition.requested:
@@ -76,7 +80,7 @@ def run(request: Request, facts_read: Future[BuildFacts]) -> int:
                 return 0
         standing = assessment.standing()
         plan = _plan(facts, request, standing)
-        if request.dry_run or request.explain is not None:
+        if looks_only:
             show_warnings(plan.warnings, console)
             return _show(plan, standing, request, console)
         plan, carried = _carry(plan, facts, request, standing, distribution)
@@ -227,6 +231,9 @@ def _report(result: BuildResult, facts: BuildFacts, request: Request, console: C
             except OSError as error:
                 show_warnings((f"The step summary can't be written: {error.strerror}.",), console)
     if request.report:
+        # Loaded only here: who asks for no report shouldn't wait for it.
+        from homeport.report import page, timeline, trace
+
         folder = Path(request.report)
         document = build_document(result)
         write_text(folder / "build.html", page.html(result))

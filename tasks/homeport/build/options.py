@@ -20,6 +20,6 @@ class BuildOptions:
     skip: bool = True
     """Leave out what needs no build."""
     refresh: bool = False
-    """Look base images up in their registries, whatever the engine holds."""
+    """Fetch base images anew that the engine has."""
     load: bool = False
     """Fetch images into the engine that are found in the registry only."""

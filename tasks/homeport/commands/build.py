@@ -28,7 +28,7 @@ def _explained(explain: str | bool) -> tuple[str, ...] | None:
         "retries": "Tries after a transient failure of network or engine (default: 2).",
         "builder": "The buildx builder (default: the current one).",
         "skip": "Leave out what needs no build; with --no-skip only BuildKit's own cache counts.",
-        "refresh": "Look base images up in their registries again, whatever the engine holds.",
+        "refresh": "Fetch the base images that the engine has anew from their registries first.",
         "load": "Fetch images into the engine that are found in the registry only.",
         "changed-since": "Only targets that changes since this git commit (or branch) can affect.",
         "explain": "Say for each target, or for those named, why it would be built or not; touch nothing.",

@@ -69,7 +69,7 @@ def _get(where: str, paths: list[str]) -> list[tuple[int, Any]]:
             answer = connection.getresponse()
             found.append((answer.status, json.loads(answer.read())))
         return found
-    except (OSError, http.client.HTTPException, ValueError) as error:
+    except (OSError, http.client.HTTPException, ValueError, RecursionError) as error:
         raise NoDirectWay from error
     finally:
         connection.close()
@@ -120,6 +120,6 @@ def _context_host() -> str:
 def _read(path: Path) -> dict[str, Any]:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return document if isinstance(document, dict) else {}

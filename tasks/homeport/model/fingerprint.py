@@ -124,20 +124,24 @@ def summary(files: Files, most: int = _LABEL_FILES) -> Files:
     """At most about ``most`` entries for these files: folders in place of what lies in them (``name/``)."""
     if len(files) <= most:
         return dict(files)
-    deepest = max(path.count("/") for path in files)
-    for depth in range(deepest, -1, -1):
-        groups: dict[str, list[tuple[str, tuple[str, str]]]] = {}
-        for path, entry in files.items():
-            parts = path.split("/")
-            name = path if len(parts) <= depth + 1 else "/".join(parts[: depth + 1]) + "/"
-            groups.setdefault(name, []).append((path, entry))
-        if len(groups) <= most or depth == 0:
-            break
+    groups = _by_folder(files, 0)
+    depth = 1
+    while len(deeper := _by_folder(files, depth)) <= most:
+        groups, depth = deeper, depth + 1
     names = sorted(groups)
     if len(names) > most:
         rest = [member for name in names[most - 1 :] for member in groups[name]]
         groups = {name: groups[name] for name in names[: most - 1]} | {_OTHERS: rest}
     return {name: _joined(members) for name, members in sorted(groups.items())}
+
+
+def _by_folder(files: Files, depth: int) -> dict[str, list[tuple[str, tuple[str, str]]]]:
+    groups: dict[str, list[tuple[str, tuple[str, str]]]] = {}
+    for path, entry in files.items():
+        parts = path.split("/", depth + 1)
+        name = path if len(parts) <= depth + 1 else "/".join(parts[: depth + 1]) + "/"
+        groups.setdefault(name, []).append((path, entry))
+    return groups
 
 
 def _joined(members: list[tuple[str, tuple[str, str]]]) -> tuple[str, str]:

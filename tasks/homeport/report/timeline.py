@@ -133,7 +133,9 @@ def _legend(
     entries += [(f"bar {entries[0][0]}", "pale: outside of instructions")] if entries else []
     entries += [("cached", "cached instruction")] if any(step.cached for step in steps) else []
     entries += [("critical", "critical path")] if critical else []
-    idle = len(result.targets) - len(ran)
+    skipped = len(result.having(Status.SKIPPED))
+    idle = len(result.targets) - len(ran) - skipped
+    entries += [("", f"{plural(skipped, 'target')} unchanged")] if skipped else []
     entries += [("", f"{plural(idle, 'target')} not started")] if idle else []
     x, y, parts = _MARGIN, _HEADER, []
     for css, label in entries:

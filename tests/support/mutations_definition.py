@@ -1,0 +1,110 @@
+"""The oracle's tables for the definition's other keys, and for the environment of a build."""
+
+from __future__ import annotations
+
+from mutations import (
+    ALWAYS,
+    CHANGED,
+    SAME,
+    Case,
+    all_of,
+    asked,
+    dockerfile,
+    option,
+    program,
+    rebuilt,
+    same,
+    without,
+    write,
+)
+
+_RUN = "FROM BASE\nRUN echo NONCE > /out\n"
+_SOME = "0" * 63
+_EVEN_IF_NOT = "all options count that may change what a step does"
+
+OPTIONS = (
+    same("option-tags", option("tags", ["MINE-b"]), spec={"tags": ["MINE-a"]}),
+    same("option-cache-from", option("cache-from", [{"type": "local", "src": "CASE/nowhere"}])),
+    same("option-description", option("description", "what it is for")),
+    rebuilt("option-label-added", option("labels", {"a": "1"})),
+    rebuilt("option-label-changed", option("labels", {"a": "2"}), spec={"labels": {"a": "1"}}),
+    rebuilt("option-label-removed", option("labels", {}), spec={"labels": {"a": "1"}}),
+    rebuilt("option-label-empty", option("labels", {"a": ""}), spec={"labels": {"a": "1"}}),
+    rebuilt("option-network-none", option("network", "none"), _RUN),
+    rebuilt("option-network-host", option("network", "host"), _RUN),
+    same("option-network-none-without-a-run", option("network", "none"), false_build=_EVEN_IF_NOT),
+    rebuilt("option-extra-hosts", option("extra-hosts", {"there": "10.0.0.2"}), _RUN,
+            spec={"extra-hosts": {"there": "10.0.0.1"}}),
+    rebuilt("option-shm-size", option("shm-size", "128m"), _RUN, spec={"shm-size": "64m"}),
+    rebuilt("option-ulimits", option("ulimits", ["nofile=1000:1000"]), _RUN, spec={"ulimits": ["nofile=2000:2000"]}),
+    same("option-platform-spelled-out", option("platforms", ["linux/amd64"])),
+    rebuilt("option-platform-another", option("platforms", ["linux/arm64"]), "FROM scratch\nCOPY a.txt /\n",
+            spec={"platforms": ["linux/amd64"]}),
+    rebuilt("option-platform-added", option("platforms", ["linux/amd64", "linux/arm64"]),
+            "FROM scratch\nCOPY a.txt /\n", spec={"platforms": ["linux/amd64"]}),
+    rebuilt("option-platform-variant", option("platforms", ["linux/arm/v7"]), "FROM scratch\nCOPY a.txt /\n",
+            spec={"platforms": ["linux/arm/v6"]}),
+    rebuilt("option-platforms-file", write("a.txt", "2"), "FROM scratch\nCOPY a.txt /\n",
+            spec={"platforms": ["linux/amd64", "linux/arm64"]}),
+    rebuilt("option-platform-chooses-a-stage", write("b.txt", "2"),
+            "FROM scratch AS amd64\nCOPY a.txt /\nFROM scratch AS arm64\nCOPY b.txt /\nFROM $TARGETARCH\nCMD [\"x\"]\n",
+            spec={"platforms": ["linux/amd64", "linux/arm64"]}),
+    same("option-platform-does-not-choose-a-stage", write("b.txt", "2"),
+         "FROM scratch AS amd64\nCOPY a.txt /\nFROM scratch AS arm64\nCOPY b.txt /\nFROM $TARGETARCH\nCMD [\"x\"]\n",
+         spec={"platforms": ["linux/amd64"]}),
+    rebuilt("option-no-cache", option("no-cache", True), _RUN, homeport=ALWAYS),
+    rebuilt("option-no-cache-filter", option("no-cache-filter", ["app"]),
+            "FROM BASE AS app\nRUN echo NONCE > /out\n", homeport=ALWAYS),
+    asked("option-pull", option("pull", True), ALWAYS),
+    asked("option-call", option("call", "check"), ALWAYS),
+    rebuilt("option-annotations", option("annotations", ["org.example.a=2"]), spec={"annotations": ["org.example.a=1"]}),
+    rebuilt("option-provenance", option("attest", [{"type": "provenance", "mode": "min"}])),
+    asked("option-sbom", option("attest", [{"type": "sbom"}]), CHANGED),
+    same("option-entitlements", option("entitlements", ["network.host"]), false_build=_EVEN_IF_NOT),
+    asked("output-folder", option("output", [{"type": "local", "dest": "out"}]), ALWAYS),
+    asked("output-archive", option("output", [{"type": "tar", "dest": "out.tar"}]), ALWAYS),
+    asked("output-nowhere", option("output", [{"type": "cacheonly"}]), SAME),
+    rebuilt("output-media-types", option("output", ["type=image,oci-mediatypes=true"])),
+    rebuilt("output-compression", option("output", ["type=image,compression=zstd,force-compression=true"])),
+    rebuilt("output-rewritten-times", option("output", ["type=image,rewrite-timestamp=true"]),
+            spec={"args": {"SOURCE_DATE_EPOCH": "1700000001"}}),
+    same("output-name", option("output", ["type=image,name=MINE-b"])),
+    same("secret-without-effect-on-a-copy", write("b.txt", "2"), spec={"secret": [{"id": "x", "src": "CASE/b.txt"}]}),
+    asked("add-url", dockerfile("COPY a.txt", "ADD https://example.org/a"), ALWAYS),
+    asked("add-url-in-an-unreachable-stage", dockerfile("FROM", "FROM BASE AS u\nADD https://example.org/a /\nFROM"),
+          SAME),
+    asked("add-url-checksum", dockerfile("1 https", "2 https"), CHANGED,
+          f"FROM BASE\nADD --checksum=sha256:{_SOME}1 https://example.org/a /\n"),
+    asked("add-git", dockerfile("COPY a.txt", "ADD https://example.org/a.git#main"), ALWAYS),
+    asked("add-git-commit", dockerfile("1 /", "2 /"), CHANGED,
+          f"FROM BASE\nADD https://example.org/a.git#{'0' * 39}1 /\n"),
+    asked("context-remote", option("context", "https://example.org/a.git"), ALWAYS),
+    same("variable-of-the-definition", all_of(option("args", {"X": "1"}), without("args")), _RUN),
+)  # fmt: skip
+
+
+def _with(before: dict[str, str], after: dict[str, str]) -> dict[str, tuple[dict[str, str], dict[str, str]]]:
+    return {"environment": (before, after)}
+
+
+_EPOCH = _with({"SOURCE_DATE_EPOCH": "1700000001"}, {"SOURCE_DATE_EPOCH": "1700000002"})
+_GIT = _with({"BUILDX_GIT_LABELS": "1"}, {"BUILDX_GIT_LABELS": "1"})
+_COMMIT = ("git", "commit", "--quiet", "--allow-empty", "--message")
+_REPOSITORY = (program("git", "init", "--quiet"), program(*_COMMIT, "one"))
+_PROXY = _with({"HTTP_PROXY": "http://127.0.0.1:1"}, {"HTTP_PROXY": "http://127.0.0.1:2"})
+_PLATFORM = _with({}, {"DOCKER_DEFAULT_PLATFORM": "linux/arm64"})
+
+ENVIRONMENT = (
+    rebuilt("environment-source-date-epoch", lambda place: None, **_EPOCH),
+    rebuilt("environment-source-date-epoch-used", lambda place: None,
+            "FROM BASE\nARG SOURCE_DATE_EPOCH\nRUN echo $SOURCE_DATE_EPOCH NONCE > /out\n", **_EPOCH),
+    same("environment-source-date-epoch-overridden", lambda place: None,
+         spec={"args": {"SOURCE_DATE_EPOCH": "1700000003"}}, **_EPOCH),
+    rebuilt("environment-commit-in-labels", program(*_COMMIT, "two"), setup=_REPOSITORY, **_GIT),
+    same("environment-commit-without-labels", program(*_COMMIT, "two"), setup=_REPOSITORY),
+    rebuilt("environment-platform", lambda place: None, "FROM scratch\nCOPY a.txt /\n", **_PLATFORM),
+    same("environment-proxy", lambda place: None, "FROM BASE\nARG HTTP_PROXY\nRUN echo $HTTP_PROXY NONCE > /out\n",
+         **_PROXY),
+)  # fmt: skip
+
+CASES: tuple[Case, ...] = (*OPTIONS, *ENVIRONMENT)
