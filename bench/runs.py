@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ RUN = secrets.token_hex(4)
 """The value of the bench's label on everything that this process makes: by it and nothing else it removes."""
 LIMIT_SECONDS = 900
 IDLE_PERCENT = 10
+_REMOVERS = 16
 
 
 class ScenarioError(Exception):
@@ -279,6 +281,11 @@ def docker(*arguments: str) -> str:
     return done.stdout.strip()
 
 
+def _remove(images: Sequence[str]) -> None:
+    if images:
+        subprocess.run(["docker", "image", "rm", "--force", *images], capture_output=True)
+
+
 def clean_up() -> None:
     """Remove this run's images, found by its label: an engine that is full of them is slower for all."""
     argv = ["docker", "image", "ls", "--quiet", "--filter", f"label={fixture.LABEL}={RUN}"]
@@ -286,7 +293,10 @@ def clean_up() -> None:
         done = subprocess.run(argv, capture_output=True, encoding="utf-8")
         if images := list(dict.fromkeys(done.stdout.split())):
             print(f"removing this bench's {len(images)} images", flush=True)
-            subprocess.run(["docker", "image", "rm", "--force", *images], capture_output=True)
+            # The engine tidies up after each image, which takes a second; for those removed meanwhile it
+            # does so only once.
+            with ThreadPoolExecutor(_REMOVERS) as pool:
+                list(pool.map(_remove, (images[number::_REMOVERS] for number in range(_REMOVERS))))
         elif done.returncode == 0:
             return
         time.sleep(0.5)

@@ -2,40 +2,32 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import shutil
 import sqlite3
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import skipping
 from engine_fixtures import DockerSession, RunHomeport, Sandbox, docker
-from skipping import LABEL, STACK, STACK_FILES, Repository
-
-Make = Callable[..., Repository]
+from skipping import LABEL, STACK, STACK_FILES, Make, Repository
 
 
 @pytest.fixture
 def make(
-    sandbox: Sandbox, run_homeport: RunHomeport, docker_session: DockerSession, tiny_image: str, tmp_path: Path
+    sandbox: Sandbox,
+    run_homeport: RunHomeport,
+    docker_session: DockerSession,
+    tiny_image: str,
+    tmp_path: Path,
 ) -> Make:
-    """A repository with images of its own."""
-
-    def run(
-        files: Mapping[str, str] = STACK_FILES, targets: Mapping[str, Any] = STACK, *requested: str
-    ) -> Repository:
-        prefix = docker_session.name(f"{secrets.token_hex(2)}-")
-        wanted = requested or tuple(name for name in targets if name != "base")
-        cache = tmp_path / "cache"
-        return skipping.make(sandbox(files), targets, wanted, prefix, tiny_image, run=run_homeport, cache=cache)
-
-    return run
+    return skipping.maker(sandbox, run_homeport, docker_session, tiny_image, tmp_path / "cache")
 
 
 def test_nothing_to_do_one_change_and_a_base(make: Make) -> None:
@@ -102,7 +94,7 @@ def test_an_image_that_is_another_one_now(
     kept: bool, make: Make, docker_session: DockerSession, tiny_image: str
 ) -> None:
     """What is built on an image, or committed from it, has its label: by name and label all would do."""
-    files = {f"{name}/Dockerfile": f"FROM TINY\nRUN : MINE- && echo {name} > /out\n" for name in IMPOSTORS}
+    files = {f"{name}/Dockerfile": f"FROM TINY\nRUN echo {name} > /out\n" for name in IMPOSTORS}
     stack = make(files, {name: {"context": name, "tags": [f"MINE-{name}"]} for name in IMPOSTORS})
     stack.build()
     right = {name: stack.image(name) for name in IMPOSTORS}
@@ -168,12 +160,22 @@ def test_no_tag_the_same_twice_and_what_nobody_can_know(make: Make, registry: st
     assert stack.labels("url")[LABEL] == stack.labels("on-it")[LABEL] == "", "nothing is promised"
 
 
+def dockerfile_of(stack: Repository) -> str:
+    return (stack.folder / "app/Dockerfile").read_text(encoding="utf-8")
+
+
+def another_umask(stack: Repository) -> None:
+    for path in (stack.folder / "app").rglob("*"):
+        if path.is_file():
+            path.chmod(0o600)
+
+
 EXPLAINED: dict[str, tuple[Callable[[Repository], object], dict[str, str], list[str]]] = {
     "file added": (lambda stack: stack.write("app/d/new", "x"), {}, ["added d/new"]),
     "file changed": (lambda stack: stack.write("app/d/f", "x"), {}, ["changed d/f"]),
     "file removed": (lambda stack: (stack.folder / "app/d/f").unlink(), {}, ["removed d/f"]),
     "umask": (
-        lambda stack: [path.chmod(0o600) for path in (stack.folder / "app").rglob("*") if path.is_file()],
+        another_umask,
         {},
         [
             "mode 644 -> 600 d/f",
@@ -183,12 +185,12 @@ EXPLAINED: dict[str, tuple[Callable[[Repository], object], dict[str, str], list[
     ),
     "argument": (lambda stack: None, {"WORD": "two"}, ["changed argument WORD", "argument WORD changed"]),
     "stage": (
-        lambda stack: stack.write("app/Dockerfile", stack.dockerfile().replace("RUN", "RUN : &&")),
+        lambda stack: stack.write("app/Dockerfile", dockerfile_of(stack).replace("RUN", "RUN : &&")),
         {},
         ["changed stage 2"],
     ),
     "stage that nobody needs": (
-        lambda stack: stack.write("app/Dockerfile", f"FROM scratch AS unused\n{stack.dockerfile()}"),
+        lambda stack: stack.write("app/Dockerfile", f"FROM scratch AS unused\n{dockerfile_of(stack)}"),
         {},
         ["changed Dockerfile"],
     ),
@@ -206,13 +208,8 @@ EXPLAINED: dict[str, tuple[Callable[[Repository], object], dict[str, str], list[
 }
 
 
-class _Explained(Repository):
-    def dockerfile(self) -> str:
-        return (self.folder / "app/Dockerfile").read_text(encoding="utf-8")
-
-
 def test_explain_names_what_changed(make: Make, tiny_image: str) -> None:
-    made = make(
+    stack = make(
         {
             "app/Dockerfile": "FROM MINE-basis AS b\nFROM b\nARG WORD\nCOPY . /src\nCOPY --from=lib /f /f\n"
             "RUN echo $WORD > /out\n",
@@ -231,7 +228,6 @@ def test_explain_names_what_changed(make: Make, tiny_image: str) -> None:
             },
         },
     )
-    stack = _Explained(made.folder, made.prefix, made.run, made.cache)
     definition = (stack.folder / "docker-bake.json").read_text(encoding="utf-8")
     stack.write("docker-bake.json", '{"variable": {"WORD": {"default": "one"}}, ' + definition[1:])
     docker("tag", tiny_image, stack.name("basis"))
@@ -295,7 +291,7 @@ def test_what_buildx_adds_by_itself_is_known(make: Make, tmp_path: Path) -> None
     config = Path(shutil.copytree(os.environ["DOCKER_CONFIG"], tmp_path / "docker-config"))
     for proxy in ("one", "two"):
         (config / "config.json").write_text(
-            '{"proxies": {"default": {"httpProxy": "http://%s:1"}}}' % proxy, encoding="utf-8"
+            json.dumps({"proxies": {"default": {"httpProxy": f"http://{proxy}:1"}}}), encoding="utf-8"
         )
         assert stack.build(env={"DOCKER_CONFIG": str(config)}).built == {"app"}
         assert stack.out("app") == f"proxy=http://{proxy}:1"

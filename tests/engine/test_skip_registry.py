@@ -1,14 +1,14 @@
-"""What a registry holds needs no build: fresh machines, names that moved, and registries that can't be trusted."""
+"""What a registry holds needs no build: fresh machines, moved names, registries of no help."""
 
 from __future__ import annotations
 
 import contextlib
 import json
-import secrets
 import socket
+import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,9 @@ import skipping
 from engine_fixtures import DockerSession, RunHomeport, Sandbox, compose_services, docker
 from homeport.engine.distribution import Distribution
 from homeport.engine.manifests import blobs
-from skipping import STACK, STACK_FILES, Repository
+from skipping import Make, Repository
 
 STORAGE = "/var/lib/registry/docker/registry/v2/blobs"
-Make = Callable[..., Repository]
 
 
 @pytest.fixture
@@ -39,19 +38,7 @@ def base(registry: str, tiny_image: str, docker_session: DockerSession) -> str:
 def make(
     sandbox: Sandbox, run_homeport: RunHomeport, docker_session: DockerSession, base: str, tmp_path: Path
 ) -> Make:
-    """A repository with images of its own, over a base that is in the registry."""
-
-    def run(
-        files: Mapping[str, str] = STACK_FILES, targets: Mapping[str, Any] = STACK, *requested: str
-    ) -> Repository:
-        prefix = docker_session.name(f"{secrets.token_hex(2)}-")
-        wanted = requested or tuple(name for name in targets if name != "base")
-        folder = sandbox({path: text.replace("TINY", f"TINY\nENV OF={prefix}") for path, text in files.items()})
-        return skipping.make(
-            folder, targets, wanted, prefix, base, run=run_homeport, cache=tmp_path / "cache"
-        )
-
-    return run
+    return skipping.maker(sandbox, run_homeport, docker_session, base, tmp_path / "cache")
 
 
 ONE = {"app": {"tags": ["MINE-app"]}}
@@ -63,16 +50,6 @@ def fresh(stack: Repository, name: str = "elsewhere") -> Repository:
     return Repository(stack.folder, stack.prefix, stack.run, stack.cache.with_name(f"cache-{name}"))
 
 
-def forget(stack: Repository, *names: str) -> None:
-    """Take these images away from the engine, with the names that pushing gave them."""
-    for name in names:
-        repository = stack.name(name).partition(":")[0]
-        found = docker("image", "ls", "--format", "{{.Repository}}:{{.Tag}}", "--filter", f"reference=*{repository}*")
-        far = docker("image", "ls", "--format", "{{.Repository}}:{{.Tag}}", "--filter", f"reference=*/*/{repository}")
-        for each in {*found.split(), *far.split()}:
-            docker("rmi", each)
-
-
 def container(registry: str, session: DockerSession) -> str:
     port = registry.rpartition(":")[2]
     return docker(
@@ -82,8 +59,6 @@ def container(registry: str, session: DockerSession) -> str:
 
 def uploads(registry: str, session: DockerSession) -> int:
     """How many layers or configurations were begun to be sent to the registry, by its own log."""
-    import subprocess
-
     log = subprocess.run(
         ["docker", "logs", container(registry, session)], capture_output=True, text=True, errors="replace"
     )
@@ -108,7 +83,11 @@ def test_a_fresh_machine(make: Make, registry: str, second_engine: str) -> None:
 
     there = fresh(stack)
     env = {"DOCKER_HOST": second_engine, "GITHUB_REF_NAME": "main"}
-    images = lambda: docker("--host", second_engine, "image", "ls", "--format", "{{.Repository}}:{{.Tag}}").split()  # noqa: E731
+
+    def images() -> list[str]:
+        listed = docker("--host", second_engine, "image", "ls", "--format", "{{.Repository}}:{{.Tag}}")
+        return listed.split()
+
     for args in (push, push[:2]):
         nothing = there.build(*args, env=env)
         assert nothing.skipped == {"api", "web", "other"}
@@ -119,7 +98,9 @@ def test_a_fresh_machine(make: Make, registry: str, second_engine: str) -> None:
     assert loaded.skipped == {"api", "web", "other"}
     assert all("loaded from" in target["note"] for target in loaded.targets.values())
     assert {stack.name("api:1"), stack.name("web:1"), f"{stack.name('other')}:latest"} <= set(images())
-    assert docker("--host", second_engine, "run", "--rm", stack.name("api:1"), "cat", "/out") == "base 1\napi 1"
+    assert (
+        docker("--host", second_engine, "run", "--rm", stack.name("api:1"), "cat", "/out") == "base 1\napi 1"
+    )
     again = there.build(*push[:2], "--load", env=env)
     assert {target["why"] for target in again.targets.values()} == {"unchanged, in the engine"}
     assert {target["note"] for target in again.targets.values()} == {""}
@@ -129,7 +110,9 @@ def test_a_fresh_machine(make: Make, registry: str, second_engine: str) -> None:
     # Nobody asked for base to be pushed, so what builds on it needs it built here.
     assert changed.built == {"base", "web"}
     assert changed.skipped == {"api", "other"}
-    assert docker("--host", second_engine, "run", "--rm", stack.name("web:1"), "cat", "/out") == "base 1\nweb 2"
+    assert (
+        docker("--host", second_engine, "run", "--rm", stack.name("web:1"), "cat", "/out") == "base 1\nweb 2"
+    )
 
 
 def test_without_changes_a_push_only_moves_names(
@@ -148,7 +131,9 @@ def test_without_changes_a_push_only_moves_names(
     assert digest(f"{name}:latest") != right
     sent = uploads(registry, docker_session)
     for machine in (stack, fresh(stack)):
-        definition = skipping.bake({"app": {"tags": [stack.name("app"), stack.name(f"app:{machine.cache.name}")]}})
+        definition = skipping.bake(
+            {"app": {"tags": [stack.name("app"), stack.name(f"app:{machine.cache.name}")]}}
+        )
         stack.write("docker-bake.json", definition)
         done = machine.build(*push)
         assert done.skipped == {"app"}
@@ -232,7 +217,7 @@ class _Stalling(BaseHTTPRequestHandler):
         self.send_header("Content-Length", "0")
         self.end_headers()
 
-    do_HEAD = do_GET
+    do_HEAD = do_GET  # noqa: N815 - the base's way of naming
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base's own name
         pass
@@ -263,7 +248,11 @@ def nobody() -> Iterator[str]:
 
 @pytest.mark.parametrize(
     ("place", "words", "most"),
-    [(nobody, "doesn't answer", 15), (silent, "doesn't answer", 25), (stalling, "can't tell what it has", 60)],
+    [
+        (nobody, "doesn't answer", 15),
+        (silent, "doesn't answer", 25),
+        (stalling, "can't tell what it has", 60),
+    ],
 )
 def test_a_registry_that_does_not_answer_costs_a_warning_and_little_time(
     place: Callable[[], contextlib.AbstractContextManager[str]], words: str, most: float, make: Make
@@ -285,7 +274,8 @@ def test_a_registry_that_wants_a_login(
     file = tmp_path / "compose.yml"
     file.write_text(
         "services: {registry: {image: '${REGISTRY_IMAGE:-registry:2}', network_mode: bridge,\n"
-        " environment: {REGISTRY_AUTH: silly, REGISTRY_AUTH_SILLY_REALM: r, REGISTRY_AUTH_SILLY_SERVICE: s},\n"
+        " environment: {REGISTRY_AUTH: silly, REGISTRY_AUTH_SILLY_REALM: r,\n"
+        " REGISTRY_AUTH_SILLY_SERVICE: s},\n"
         " ports: ['127.0.0.1::5000']}}\n",
         encoding="utf-8",
     )

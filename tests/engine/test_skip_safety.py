@@ -1,48 +1,34 @@
-"""Never a wrong skip: sources that change meanwhile, builds that are killed, records that lie."""
+"""Never a wrong skip: sources that change meanwhile, builds that are killed, odd files."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import random
-import secrets
 import shutil
 import signal
 import socket
-import sqlite3
-import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import skipping
 from engine_fixtures import DockerSession, RunHomeport, Sandbox
-from skipping import STACK, STACK_FILES, Repository
+from skipping import Make, Repository
 
-Make = Callable[..., Repository]
 Change = Callable[[Path], object]
 
 
 @pytest.fixture
 def make(
-    sandbox: Sandbox, run_homeport: RunHomeport, docker_session: DockerSession, tiny_image: str, tmp_path: Path
+    sandbox: Sandbox,
+    run_homeport: RunHomeport,
+    docker_session: DockerSession,
+    tiny_image: str,
+    tmp_path: Path,
 ) -> Make:
-    """A repository with images of its own."""
-
-    def run(
-        files: Mapping[str, str] = STACK_FILES, targets: Mapping[str, Any] = STACK, *requested: str
-    ) -> Repository:
-        prefix = docker_session.name(f"{secrets.token_hex(2)}-")
-        wanted = requested or tuple(name for name in targets if name != "base")
-        folder = sandbox({path: text.replace("TINY", f"TINY\nENV OF={prefix}") for path, text in files.items()})
-        cache = tmp_path / "cache"
-        return skipping.make(folder, targets, wanted, prefix, tiny_image, run=run_homeport, cache=cache)
-
-    return run
+    return skipping.maker(sandbox, run_homeport, docker_session, tiny_image, tmp_path / "cache")
 
 
 # -- while it is built ------------------------------------------------------------------------------------
@@ -75,7 +61,11 @@ def mode(name: str, bits: int) -> Change:
 MEANWHILE: dict[str, tuple[str, Change, Change]] = {
     "changed": (COPY_ALL, wrote("f", "2"), lambda folder: None),
     "and-back": (COPY_ALL, wrote("f", "2"), wrote("f", "1")),
-    "dockerfile": (COPY_ALL, wrote("Dockerfile", f"{COPY_ALL}RUN echo 2 > /src/f\n"), wrote("Dockerfile", COPY_ALL)),
+    "dockerfile": (
+        COPY_ALL,
+        wrote("Dockerfile", f"{COPY_ALL}RUN echo 2 > /src/f\n"),
+        wrote("Dockerfile", COPY_ALL),
+    ),
     "ignore-file": (COPY_SOME, wrote(".dockerignore", "f\n"), wrote(".dockerignore", "nothing\n")),
     "added": (COPY_ALL, wrote("d/new", "2"), removed("d/new")),
     "added-to-pattern": (COPY_SOME, wrote("f-new", "2"), removed("f-new")),
@@ -84,14 +74,18 @@ MEANWHILE: dict[str, tuple[str, Change, Change]] = {
     "folder-mode": (COPY_ALL, mode("d", 0o700), mode("d", 0o755)),
     "untouched": (COPY_ALL, lambda folder: None, lambda folder: None),
 }
-ANYTHING = "cd /src; cat f; ls -lR . | tr -s ' ' | cut -d' ' -f1,9-"
 
 
 def test_sources_that_change_while_they_are_built(make: Make) -> None:
     """All wait for a gate: when it starts, everything has been looked at, and nothing has been sent."""
     files = {"gate/Dockerfile": "FROM TINY\nRUN sleep 1\n"}
     for name, (dockerfile, _, _) in MEANWHILE.items():
-        files |= {f"{name}/Dockerfile": dockerfile, f"{name}/f": "1", f"{name}/f2": "1", f"{name}/d/f": "1"}
+        files |= {
+            f"{name}/Dockerfile": dockerfile,
+            f"{name}/f": "1",
+            f"{name}/f-{name}": "1",
+            f"{name}/d/f": "1",
+        }
         files[f"{name}/.dockerignore"] = "nothing\n"
     gated = {"contexts": {"gate": "target:gate"}}
     targets = {name: {"context": name, "tags": [f"MINE-{name}"], **gated} for name in MEANWHILE}
@@ -118,18 +112,15 @@ def test_sources_that_change_while_they_are_built(make: Make) -> None:
     for name in sorted(set(MEANWHILE) - {"untouched"}):
         assert f"{name}: its sources changed while it was built" in done.said
     assert "untouched: " not in done.said
-    for name in MEANWHILE:
-        if name != "changed":
-            (stack.folder / name / "Dockerfile").write_text(
-                (stack.folder / name / "Dockerfile").read_text(encoding="utf-8"), encoding="utf-8"
-            )
     again = stack.build()
     assert again.skipped == {"untouched", "gate"}
     assert again.built == set(MEANWHILE) - {"untouched"}
     assert stack.build().skipped == set(MEANWHILE)
     assert {name: stack.out(name, "/src/f") for name in ("changed", "and-back", "dockerfile")} == {
-        "changed": "2", "and-back": "1", "dockerfile": "1"
-    }  # fmt: skip
+        "changed": "2",
+        "and-back": "1",
+        "dockerfile": "1",
+    }
 
 
 def test_an_image_patched_while_others_are_built(make: Make, docker_session: DockerSession) -> None:
@@ -143,7 +134,7 @@ def test_an_image_patched_while_others_are_built(make: Make, docker_session: Doc
     )
     process, said = stack.start("--jobs", "2"), ""
     assert process.stderr
-    while not said.endswith("\n") or not (said.splitlines()[-1].split()[2:4] == ["built", "app"]):
+    while not said.endswith("\n") or said.splitlines()[-1].split()[2:4] != ["built", "app"]:
         line = process.stderr.readline()
         assert line, said
         said += line
@@ -186,85 +177,6 @@ def test_killed_in_the_middle(after: float, make: Make) -> None:
     stack.build()
     assert [stack.out(name) for name in ("api:1", "web:1")] == ["base 1\napi 1", "base 1\nweb 2"]
     assert stack.build().skipped == {"api", "web", "other"}
-
-
-# -- the record -------------------------------------------------------------------------------------------
-
-
-def scramble(file: Path) -> None:
-    file.write_bytes(random.Random(1).randbytes(20_000))  # noqa: S311 - the same noise every time
-
-
-def scramble_the_middle(file: Path) -> None:
-    content = bytearray(file.read_bytes())
-    content[200:-200] = random.Random(1).randbytes(len(content) - 400)  # noqa: S311
-    file.write_bytes(content)
-
-
-def cut(file: Path) -> None:
-    file.write_bytes(file.read_bytes()[:5000])
-
-
-def sql(*statements: str) -> Callable[[Path], None]:
-    def run(file: Path) -> None:
-        with closing(sqlite3.connect(file)) as connection, connection:
-            for statement in statements:
-                connection.execute(statement)
-
-    return run
-
-
-DAMAGE: dict[str, Callable[[Path], None]] = {
-    "noise": scramble,
-    "noise in the middle": scramble_the_middle,
-    "cut off": cut,
-    "empty": lambda file: file.write_bytes(b"") and None,
-    "no tables": sql("DROP TABLE builds", "DROP TABLE listings"),
-    "other columns": sql("DROP TABLE builds", "CREATE TABLE builds (engine, place)"),
-    "image of another target": sql("UPDATE builds SET image = (SELECT image FROM builds WHERE target = 'web')"),
-    "fingerprints exchanged": sql(
-        "UPDATE builds SET fingerprint = fingerprint || '-'",
-        "UPDATE builds SET fingerprint = (SELECT substr(other.fingerprint, 1, 64) FROM builds AS other"
-        " WHERE other.target = CASE builds.target WHEN 'api' THEN 'web' WHEN 'web' THEN 'api'"
-        " ELSE builds.target END)",
-    ),
-    "nonsense": sql("UPDATE builds SET image = 7, inputs = '[1', files = '{\"\": 3}', built = 'x'"),
-    "an option": sql("UPDATE builds SET image = '--help'"),
-}
-
-
-def test_records_that_lie(make: Make) -> None:
-    stack = make()
-    stack.build()
-    intact = stack.record.read_bytes()
-    right = {name: stack.image(name) for name in ("base", "api:1", "web:1", "other")}
-    for what, damage in DAMAGE.items():
-        stack.record.write_bytes(intact)
-        damage(stack.record)
-        stack.write("web/f", f"web {what}\n")
-        told = stack.build("--explain")
-        assert told.decisions["web"]["action"] == "build", what
-        stack.write("web/f", "web 1\n")
-        stack.build()
-        assert {name: stack.image(name) for name in right} == right, what
-        assert stack.build("--explain").decisions["api"]["action"] == "skip", f"{what}: it is whole again"
-
-
-@pytest.mark.parametrize("place", ["a file", "/proc/homeport", "a folder in its place"])
-def test_a_cache_folder_that_cannot_be_written(place: str, make: Make, tmp_path: Path) -> None:
-    stack = make({"Dockerfile": "FROM TINY\n"}, {"app": {"tags": ["MINE-app"]}})
-    cache = tmp_path / "no-folder"
-    if place == "a file":
-        cache.write_text("")
-    elif place.startswith("/proc"):
-        cache = Path(place)
-    else:
-        (cache / "homeport" / "builds-1.sqlite").mkdir(parents=True)
-    unwritten = Repository(stack.folder, stack.prefix, stack.run, cache)
-    for _ in range(2):
-        done = unwritten.build()
-        assert done.built == {"app"}
-        assert "What was built can't be noted in" in done.said
 
 
 # -- odd files --------------------------------------------------------------------------------------------
@@ -338,54 +250,3 @@ def test_content_that_changes_without_a_trace(make: Make) -> None:
     os.utime(stack.folder / "f")
     stack.build()
     assert stack.out("app") == "new"
-
-
-# -- somebody who may not do everything --------------------------------------------------------------------
-
-
-def test_as_somebody_without_rights(make: Make, tmp_path: Path) -> None:
-    """Files and a cache folder that may be seen and not touched; root would never notice."""
-    docker_socket = Path("/var/run/docker.sock")
-    if os.name != "posix" or os.geteuid() != 0 or os.environ.get("DOCKER_HOST") or not docker_socket.exists():
-        pytest.skip("needs root, who can become somebody else, and the engine's usual socket")
-    stack = make({"Dockerfile": "FROM TINY\nCOPY . /src\n", "f": "1"}, {"app": {"tags": ["MINE-app"]}})
-    import tempfile
-
-    with tempfile.TemporaryDirectory(prefix="homeport-somebody-") as name:
-        home = Path(name)
-        folder = Path(shutil.copytree(stack.folder, home / "repository"))
-        shutil.copytree(os.environ["DOCKER_CONFIG"], home / "docker")
-        (home / "cache").mkdir()
-        for path in (home, *home.rglob("*")):
-            os.chown(path, 65534, 65534)
-        python = home / "python"
-
-        def run(args: list[str], cwd: Path, env: Mapping[str, str] | None = None, timeout: float = 60) -> Any:
-            return subprocess.run(
-                [shutil.which("python3") or "python3", "-m", "homeport", *args],
-                cwd=cwd,
-                env={**os.environ, "DOCKER_CONFIG": str(home / "docker"), "HOME": name, **(env or {})},
-                capture_output=True,
-                text=True,
-                timeout=timeout,
-                user=65534,
-                group=65534,
-                extra_groups=[docker_socket.stat().st_gid],
-            )
-
-        del python
-        somebody = Repository(folder, stack.prefix, run, home / "cache")
-        assert somebody.build().built == {"app"}
-        (home / "cache/homeport").chmod(0o500)
-        somebody.record.chmod(0o400)
-        assert somebody.build().skipped == {"app"}
-        (folder / "f").write_text("2")
-        noted = somebody.build()
-        assert noted.built == {"app"}
-        assert "can't be noted" in noted.said
-        (home / "cache/homeport").chmod(0)
-        assert "can't be noted" in somebody.build().said
-        (folder / "f").chmod(0)
-        (folder / "f").chmod(0)
-        os.chown(folder / "f", 0, 0)
-        assert "f can't be read: Permission denied" in somebody.build(code=1).said + somebody.build("--explain").said

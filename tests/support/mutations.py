@@ -243,7 +243,11 @@ def xattr(path: str, name: str, value: str) -> Action:
 
 
 def afresh(place: Place) -> None:
-    """Move the context: else BuildKit sends only what seems new by mode, size and time of each file."""
+    """Move the context, so that BuildKit has never seen it.
+
+    It keeps what it was sent, and asks only for files that differ by mode, size or time. Content behind the same
+    size and time, extended attributes and the modes of folders come with some later build, or after a prune.
+    """
     copy = f"{place.name}-afresh"
     _run("cp", "-a", os.fspath(place.folder), os.fspath(place.folder.with_name(copy)))
     place.targets[""]["context"] = copy

@@ -35,15 +35,10 @@ _INSIDE = {"dir/x.txt": "x NONCE\n", "dir/sub/y.txt": "y NONCE\n"}
 _LINK = (symlink("link", "a.txt"),)
 _EXECUTABLE = (chmod("a.txt", 0o755),)
 
-# BuildKit keeps what it was sent, and asks only for what differs by mode, size or time: what it doesn't notice
-# comes with the next build in which it does. An engine that sees the context for the first time has it at once.
-_UNNOTICED = "a difference that BuildKit notices only in a context it has never seen"
-
 CONTENT = (
     same("nothing", nothing),
     rebuilt("content", write("a.txt", "two NONCE\n")),
-    same("content-of-same-size-and-mtime", edit_unseen("a.txt", "one", "two"), false_build=_UNNOTICED),
-    rebuilt("content-of-same-size-and-mtime-afresh", all_of(edit_unseen("a.txt", "one", "two"), afresh)),
+    rebuilt("content-of-same-size-and-mtime", all_of(edit_unseen("a.txt", "one", "two"), afresh)),
     same("nothing-afresh", afresh, "FROM BASE\nCOPY . /all/\n", files={"dir/x.txt": "x NONCE\n"},
          setup=(symlink("dir/link", "x.txt"), chmod("dir", 0o711))),
     rebuilt("content-with-nul-bytes", edit("b.bin", "\0a", "\0b"), "FROM BASE\nCOPY b.bin /\n",
@@ -60,11 +55,10 @@ CONTENT = (
     same("content-not-copied", write("b.txt", "changed")),
     same("added-not-copied", write("c.txt", "new")),
     same("renamed-not-copied", rename("b.txt", "c.txt")),
-    same("xattr-of-the-user", xattr("a.txt", "user.colour", "red"), false_build=_UNNOTICED),
-    rebuilt("xattr-of-the-user-afresh", all_of(xattr("a.txt", "user.colour", "red"), afresh)),
-    rebuilt("xattr-of-the-user-of-a-folder-afresh", all_of(xattr("dir", "user.colour", "red"), afresh), _FOLDER,
+    rebuilt("xattr-of-the-user", all_of(xattr("a.txt", "user.colour", "red"), afresh)),
+    rebuilt("xattr-of-the-user-of-a-folder", all_of(xattr("dir", "user.colour", "red"), afresh), _FOLDER,
             files=_INSIDE),
-    same("xattr-of-the-system-afresh", all_of(xattr("a.txt", "security.homeport", "red"), afresh)),
+    same("xattr-of-the-system", all_of(xattr("a.txt", "security.homeport", "red"), afresh)),
     same("xattr-not-copied", xattr("b.txt", "user.colour", "red")),
 )  # fmt: skip
 
@@ -73,13 +67,11 @@ MODES = (
     rebuilt("mode-not-executable-any-more", chmod("a.txt", 0o644), setup=_EXECUTABLE),
     rebuilt("mode-of-the-group", chmod("a.txt", 0o664)),
     rebuilt("mode-setuid", chmod("a.txt", 0o4755), setup=_EXECUTABLE),
-    same("mode-of-the-copied-folder", chmod("dir", 0o700), _FOLDER, files=_INSIDE, false_build=_UNNOTICED),
-    same("mode-of-the-copied-folder-afresh", all_of(chmod("dir", 0o700), afresh), _FOLDER, files=_INSIDE),
-    same("mode-of-a-folder-inside", chmod("dir/sub", 0o700), _FOLDER, files=_INSIDE, false_build=_UNNOTICED),
-    rebuilt("mode-of-a-folder-inside-afresh", all_of(chmod("dir/sub", 0o700), afresh), _FOLDER, files=_INSIDE),
-    rebuilt("mode-sticky-afresh", all_of(chmod("dir/sub", 0o1777), afresh), _FOLDER, files=_INSIDE),
-    same("mode-of-the-folder-above", chmod("dir", 0o700), "FROM BASE\nCOPY dir/x.txt /\n", files=_INSIDE),
-    same("mode-of-the-context", chmod(".", 0o700), _ALL),
+    rebuilt("mode-of-the-copied-folder", all_of(chmod("dir", 0o700), afresh), _FOLDER, files=_INSIDE),
+    rebuilt("mode-of-a-folder-inside", all_of(chmod("dir/sub", 0o700), afresh), _FOLDER, files=_INSIDE),
+    rebuilt("mode-sticky", all_of(chmod("dir/sub", 0o1777), afresh), _FOLDER, files=_INSIDE),
+    same("mode-of-the-folder-above", all_of(chmod("dir", 0o700), afresh), "FROM BASE\nCOPY dir/x.txt /\n", files=_INSIDE),
+    same("mode-of-the-context", all_of(chmod(".", 0o700), afresh), _ALL),
     same("mode-not-copied", chmod("b.txt", 0o600)),
     rebuilt("mode-under-chmod", chmod("a.txt", 0o600), "FROM BASE\nCOPY --chmod=640 a.txt /\n"),
 )
@@ -192,7 +184,7 @@ IGNORE_FILES = (
          files={**_TEXTS, ".dockerignore": "!dir/x.txt\ndir/x.txt\n"}),
     rebuilt("ignore-with-crlf", write("dir/y.md", "2"), _FOLDER,
             files={**_TEXTS, ".dockerignore": "dir/*.txt\r\n!dir/x.txt\r\n"}),
-    rebuilt("ignore-mode-of-an-ignored-folder-afresh", all_of(chmod("dir/deep", 0o700), afresh), _FOLDER,
+    rebuilt("ignore-mode-of-an-ignored-folder", all_of(chmod("dir/deep", 0o700), afresh), _FOLDER,
             files={**_TEXTS, ".dockerignore": "dir/deep\n!dir/deep/z.txt\n"}),
     same("ignore-file-of-git", write(".gitignore", "dir\n"), _FOLDER, files=_TEXTS),
     rebuilt("ignore-own-file-added", write("Dockerfile.dockerignore", "dir/y.md\n"), _FOLDER,
@@ -249,7 +241,7 @@ COPIES = (
             "FROM BASE\nCOPY --parents dir/**/*.txt /d/\n", files=_TEXTS),
     same("copy-parents-without-match", write("dir/y.md", "2"), "FROM BASE\nCOPY --parents dir/**/*.txt /d/\n",
          files=_TEXTS),
-    rebuilt("copy-parents-mode-of-a-parent", chmod("dir/deep", 0o700),
+    rebuilt("copy-parents-mode-of-a-parent", all_of(chmod("dir/deep", 0o700), afresh),
             "FROM BASE\nCOPY --parents dir/deep/z.txt /d/\n", files=_TEXTS),
     rebuilt("copy-parents-pivot", write("dir/deep/z.txt", "2"), "FROM BASE\nCOPY --parents ./dir/./*/*.txt /d/\n",
             files=_TEXTS),

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from engine_fixtures import RunHomeport, docker
+from engine_fixtures import DockerSession, RunHomeport, Sandbox, docker
 
 LABEL = "io.homeport.fingerprint"
 STACK: Mapping[str, Any] = {
@@ -23,7 +24,9 @@ STACK: Mapping[str, Any] = {
 STACK_FILES = {
     "base/Dockerfile": "FROM TINY\nCOPY f /base\n",
     "base/f": "base 1\n",
-    **{f"{name}/Dockerfile": "FROM base\nCOPY f /own\nRUN cat /base /own > /out\n" for name in ("api", "web")},
+    **{
+        f"{name}/Dockerfile": "FROM base\nCOPY f /own\nRUN cat /base /own > /out\n" for name in ("api", "web")
+    },
     "api/f": "api 1\n",
     "web/f": "web 1\n",
     "other/Dockerfile": "FROM TINY\nCOPY . /src/\nRUN cat /src/f > /out\n",
@@ -143,15 +146,30 @@ def finish(process: subprocess.Popen[str], code: int | None = 0, said: str = "")
     return outcome(done, code)
 
 
-def make(
-    folder: Path, targets: Mapping[str, Any], requested: Sequence[str], prefix: str, tiny: str, **more: Any
-) -> Repository:
-    """Write the bake file into ``folder``, and put the real names into it and all Dockerfiles."""
-    (folder / "docker-bake.json").write_text(bake(targets, *requested), encoding="utf-8")
-    for path in (folder / "docker-bake.json", *folder.rglob("*Dockerfile*")):
-        text = path.read_text(encoding="utf-8")
-        path.write_text(text.replace("TINY", tiny).replace("MINE-", prefix), encoding="utf-8", newline="\n")
-    return Repository(folder, prefix, **more)
+Make = Callable[..., Repository]
+
+
+def maker(
+    sandbox: Sandbox, run_homeport: RunHomeport, session: DockerSession, base: str, cache: Path
+) -> Make:
+    """A function that makes a repository, with a prefix of its own for its images, which nobody else has.
+
+    Its arguments: files, targets, and the names of those that are asked for (all but ``base``).
+    """
+
+    def make(
+        files: Mapping[str, str] = STACK_FILES, targets: Mapping[str, Any] = STACK, *requested: str
+    ) -> Repository:
+        prefix = session.name(f"{secrets.token_hex(2)}-")
+        wanted = requested or tuple(name for name in targets if name != "base")
+        texts = {"docker-bake.json": bake(targets, *wanted), **files}
+        # Images of equal content are one image: each test needs its own.
+        own = {"FROM TINY\n": f"FROM TINY\nENV OF={prefix}\n", "TINY": base, "MINE-": prefix}
+        for old, new in own.items():
+            texts = {path: text.replace(old, new) for path, text in texts.items()}
+        return Repository(sandbox(texts), prefix, run_homeport, cache)
+
+    return make
 
 
 def image_id(name: str) -> str:

@@ -15,6 +15,7 @@ import fixture
 import machines
 import report
 import runs
+import second_engine
 from runs import Measured
 
 MACHINE = dict.fromkeys(("date", "cores", "system", "engine", "buildx", "compose", "python"), "?")
@@ -78,7 +79,7 @@ def test_the_page_tells_of_a_wrong_result() -> None:
 
 
 def test_without_a_second_engine_the_scenario_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machines.second_engine, "why_not", lambda: "a second engine needs root")
+    monkeypatch.setattr(second_engine, "why_not", lambda: "a second engine needs root")
     found = list(machines.fresh("tiny", 50, 1, list(runs.TOOLS)))
     assert "could not be measured here: a second engine needs root" in page(*found)
     assert "at most 1/10: not measured" in page(*found)

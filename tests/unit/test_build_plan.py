@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from homeport.build.documents import csv_entry
 from homeport.build.options import BuildOptions
-from homeport.build.plan import BuildPlan, PlannedTarget, csv_entry, make
+from homeport.build.plan import BuildPlan, PlannedTarget, make
 from homeport.engine.registry import Answer
 from homeport.errors import DefinitionError, EnvironmentProblem
 from homeport.model.jobs import default_jobs

@@ -28,33 +28,16 @@ from homeport.sources.disk import SourceProblem
 FRONTENDS = ("docker.io/docker/dockerfile:", "docker.io/docker/dockerfile-upstream:")
 """The frontends whose language this is; another one may read anything."""
 
-_HANDLED = frozenset(
-    [
-        "context",
-        "dockerfile",
-        "dockerfile-inline",
-        "args",
-        "contexts",
-        "target",
-        "platforms",
-        "secret",
-        "ssh",
-        "output",
-        "labels",
-    ]
-)
-_WITHOUT_EFFECT = frozenset(
-    ["tags", "cache-from", "cache-to", "description", "name", "matrix", "inherits", "call"]
-)
+_READ_ELSEWHERE = {"context", "dockerfile", "dockerfile-inline", "args", "contexts", "target", "platforms"}
+_HANDLED = _READ_ELSEWHERE | {"secret", "ssh", "output", "labels", "call"}
+_WITHOUT_EFFECT = {"tags", "cache-from", "cache-to", "description", "name", "matrix", "inherits"}
 """Where a result goes and what it is called is looked after by other means than a build."""
 
 _ALWAYS = ("pull", "no-cache", "no-cache-filter")
-_OUTPUT_PLACES = frozenset(
-    ["type", "name", "push", "dest", "tar", "store", "unpack", "dangling-name-prefix", "name-canonical"]
-)
+_OUTPUT_PLACES = {"type", "name", "push", "tar", "store", "unpack", "dangling-name-prefix", "name-canonical"}
 _PROXY = re.compile(r'\["(HTTP|HTTPS|FTP|NO|ALL)_PROXY"', re.IGNORECASE)
 """A declared argument in a stage's canonical text: without its ARG it is in no key of BuildKit's either."""
-_OFF = frozenset(["", "0", "f", "false"])
+_OFF = {"", "0", "f", "false"}
 _DIGEST = re.compile(r"@(sha256:[0-9a-f]{64})$")
 
 
@@ -215,6 +198,8 @@ class Fingerprints:
                 draft.add("option output", settings)
         if epoch := self._environment.get("SOURCE_DATE_EPOCH"):
             draft.add("environment SOURCE_DATE_EPOCH", epoch)
+        if self._environment.get("EXPERIMENTAL_BUILDKIT_SOURCE_POLICY"):
+            draft.unknown["EXPERIMENTAL_BUILDKIT_SOURCE_POLICY may put other sources in place"] = None
         if self._environment.get("BUILDX_GIT_LABELS", "").lower() not in _OFF:
             # Labels of the commit, which buildx adds by itself (docker/buildx build/git.go).
             draft.unknown["BUILDX_GIT_LABELS labels it with the commit"] = None
@@ -257,7 +242,7 @@ class Fingerprints:
         if not triggers:
             return first
         target = draft.target
-        reading = read(
+        return read(
             self._facts.dockerfiles[target.name],
             args=target.args,
             platform=platform_args(platform, self._facts.engine.platform),
@@ -265,7 +250,6 @@ class Fingerprints:
             contexts=tuple(target.contexts),
             triggers=triggers,
         )
-        return reading
 
     def _triggers(self, draft: _Draft, base: str, above: tuple[str, ...]) -> tuple[str, ...]:
         if maker := self._maker(draft.target, base):

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import posixpath
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
-from homeport.build import reasons
+from homeport.build import documents, reasons
 from homeport.build.facts import BuildFacts, is_remote
 from homeport.build.links import tag_dependencies
 from homeport.build.options import BuildOptions
-from homeport.build.standing import Found, Standing, push_names
-from homeport.errors import DefinitionError, EnvironmentProblem
+from homeport.build.standing import Found, Standing
 from homeport.model import graph
-from homeport.model.fingerprint import INPUTS_LABEL, LABEL, Fingerprint, label
 from homeport.model.jobs import default_jobs
-from homeport.model.reference import cache_reference, normalized, repository
-from homeport.model.targets import TARGET_SCHEME, Target, escape
-
-_NO_EXPORT = "type=cacheonly"
-_IMAGE_OUTPUTS = {"image", "registry", "docker"}
+from homeport.model.reference import normalized, repository
+from homeport.model.targets import TARGET_SCHEME, Target
 
 
 @dataclass(frozen=True)
@@ -100,7 +93,7 @@ def make(facts: BuildFacts, options: BuildOptions, standing: Standing | None = N
     for name in order:
         if name in facts.problems:
             raise facts.problems[name]
-    caches = _cache_branch(facts, options, warnings)
+    caches = documents.cache_branch(facts, options, warnings)
     images = _names_in_engine(facts, needed)
     ready = _ready(facts, options, standing, images)
     built, used = _to_build(facts, options, standing, everything, ready)
@@ -111,24 +104,24 @@ def make(facts: BuildFacts, options: BuildOptions, standing: Standing | None = N
     names = {name: tag for name, tag in images.items() if name in built} | ready
     planned = []
     for name in (name for batch in batches for name in batch):
-        mark = _marks(standing.fingerprints.get(name))
-        document, pushes = _document(name, facts, options, tagged, names, warnings, mark)
-        cache_from, cache_to = _caches(name, document, facts, options, caches)
+        mark = documents.marks_of(standing.fingerprints.get(name))
+        definition, pushes = documents.document(name, facts, options, tagged, names, warnings, mark)
+        cache_from, cache_to = documents.wire_caches(name, definition, facts, options, caches)
         pins = {} if facts.definition.targets[name].spec.get("pull") else _pins(name, facts, names, built)
-        exact, _ = _document(name, facts, options, tagged, {}, [], mark, exporting=name in images)
-        _caches(name, exact, facts, options, caches)
+        exact, _ = documents.document(name, facts, options, tagged, {}, [], mark, exporting=name in images)
+        documents.wire_caches(name, exact, facts, options, caches)
         planned.append(
             PlannedTarget(
                 name,
                 reasons.built(name, facts, options, standing, everything),
                 ordered[name],
-                document,
+                definition,
                 facts.definition.targets[name].tags,
                 pushes,
                 cache_from,
                 cache_to,
                 _dockerfile(facts.definition.targets[name]),
-                0 if pushes else _exports(document["target"][name], facts.builder.shares_engine_images),
+                0 if pushes else _exports(definition["target"][name], facts.builder.shares_engine_images),
                 pins,
                 exact,
             )
@@ -184,7 +177,7 @@ def _ready(
     names = {}
     for name, found in standing.found.items():
         if found.image and name in images:
-            names[name] = f"{_with_tag(images[name])}@{found.image}"
+            names[name] = f"{images[name]}@{found.image}"
         elif found.copies and not found.image:
             names[name] = found.in_registry
     return names
@@ -226,17 +219,6 @@ def _is_there(name: str, options: BuildOptions, standing: Standing) -> bool:
     return found is not None and (bool(found.copies) if options.push else True)
 
 
-def _marks(fingerprint: Fingerprint | None) -> dict[str, str]:
-    """The labels that an image carries for the next build; empty ones hide those of its base."""
-    if fingerprint is None:
-        return {}
-    known = fingerprint.known
-    return {
-        LABEL: fingerprint.digest if known else "",
-        INPUTS_LABEL: escape(label(fingerprint)) if known else "",
-    }
-
-
 def _jobs(options: BuildOptions, facts: BuildFacts) -> int:
     if not options.parallel and not options.jobs:
         return 1
@@ -261,8 +243,8 @@ def _names_in_engine(facts: BuildFacts, needed: set[str]) -> dict[str, str]:
     for target in targets:
         own = [tag for tag in target.tags if users[normalized(tag)] == 1]
         requested = target.name in facts.definition.requested
-        if own and not (target.outputs if requested else _explicit_outputs(target)):
-            found[target.name] = own[0]
+        if own and not (target.outputs if requested else documents.explicit_outputs(target)):
+            found[target.name] = _with_tag(own[0])
     return found
 
 
@@ -293,185 +275,6 @@ def _pins(name: str, facts: BuildFacts, images: Mapping[str, str], built: Set[st
     }
 
 
-def _explicit_outputs(target: Target) -> list[dict[str, str]]:
-    return [output for output in target.outputs if output.get("type") != "cacheonly"]
-
-
-def _document(
-    name: str,
-    facts: BuildFacts,
-    options: BuildOptions,
-    tagged: Mapping[str, Mapping[str, str]],
-    images: Mapping[str, str],
-    warnings: list[str],
-    marks: Mapping[str, str],
-    *,
-    exporting: bool = False,
-) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """The bake document that builds just this target, and the names it pushes.
-
-    ``exporting`` says that the target's image is wanted in the engine though nobody asked for it.
-    """
-    target = facts.definition.targets[name]
-    spec, linked = _linked_spec(target, facts, tagged, images)
-    if marks:
-        spec["labels"] = {**(spec.get("labels") or {}), **marks}
-    pushes: tuple[str, ...] = ()
-    if name in facts.definition.requested and options.push:
-        pushes = _push(target, spec, facts, options, warnings)
-    elif name in facts.definition.requested or name in images or exporting:
-        # Of a target that is only linked to, bake says "cacheonly" itself.
-        outputs = target.outputs if name in facts.definition.requested else _explicit_outputs(target)
-        if outputs:
-            spec["output"] = [csv_entry(output) for output in outputs]
-        elif facts.builder.shares_engine_images:
-            spec.pop("output", None)
-        else:
-            spec["output"] = ["type=docker"]
-    else:
-        spec["output"] = [_NO_EXPORT]
-    return {"group": {"default": {"targets": [name]}}, "target": {name: spec, **linked}}, pushes
-
-
-def _linked_spec(
-    target: Target,
-    facts: BuildFacts,
-    tagged: Mapping[str, Mapping[str, str]],
-    images: Mapping[str, str],
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """A target's own definition with its links resolved, and the definitions of those that stay links."""
-    spec = dict(target.spec)
-    contexts = dict(spec.get("contexts") or {})
-    linked: dict[str, Any] = {}
-    links = {key: value for key, value in contexts.items() if str(value).startswith(TARGET_SCHEME)}
-    if not facts.builder.shares_engine_images:
-        # This builder can't see the engine's images, so a tag has to become a link, too.
-        links |= {image: f"{TARGET_SCHEME}{maker}" for image, maker in tagged[target.name].items()}
-    else:
-        # By its tag alone BuildKit would look for it in the tag's own registry.
-        far = {image: maker for image, maker in tagged[target.name].items() if _is_far(images.get(maker, ""))}
-        links |= {image: f"{TARGET_SCHEME}{maker}" for image, maker in far.items()}
-    for key, value in links.items():
-        maker = str(value)[len(TARGET_SCHEME) :]
-        # With "pull" BuildKit would look for the image in a registry, and perhaps find somebody else's.
-        if maker in images and not spec.get("pull"):
-            contexts[key] = f"docker-image://{images[maker]}"
-            continue
-        contexts[key] = f"{TARGET_SCHEME}{maker}"
-        deeper, more = _linked_spec(facts.definition.targets[maker], facts, tagged, images)
-        linked |= {maker: {**deeper, "output": [_NO_EXPORT]}, **more}
-    if contexts:
-        spec["contexts"] = contexts
-    return spec, linked
-
-
-def _push(
-    target: Target,
-    spec: dict[str, Any],
-    facts: BuildFacts,
-    options: BuildOptions,
-    warnings: list[str],
-) -> tuple[str, ...]:
-    """Make ``spec`` push; returns the names it pushes."""
-    if not target.tags:
-        raise DefinitionError(
-            f"Target '{target.name}' has no tag, so it can't be pushed.",
-            hint="Give it tags in the bake file, or image in the Compose file.",
-        )
-    if facts.registry_answer is not None and facts.registry_answer.state != "ok":
-        raise registry_problem(facts, options.registry)
-    names = push_names(target, options)
-    others = [
-        csv_entry(output) for output in _explicit_outputs(target) if output.get("type") not in _IMAGE_OUTPUTS
-    ]
-    pushed = csv_entry({"type": "image", "name": ",".join(names), "push": "true"})
-    local = csv_entry({"type": "image", "name": ",".join(target.tags)})
-    if names == target.tags or not facts.builder.shares_engine_images:
-        spec["output"] = [*others, pushed]
-    elif facts.engine.containerd_store:
-        spec["output"] = [*others, local, pushed]
-    else:
-        spec["output"] = [*others, pushed]
-        warnings.append(
-            "Images get only their names in the registry, not their local ones: this engine has no "
-            "containerd image store and can write one result only ('homeport doctor' says more)."
-        )
-    # With tags, buildx would give every output all the names, and push the local ones too.
-    spec.pop("tags", None)
-    return names
-
-
 def _with_tag(name: str) -> str:
+    """A name that stays one of the engine's own when a digest is put behind it."""
     return name if repository(name) != name else f"{name}:latest"
-
-
-def _is_far(image: str) -> bool:
-    """Whether an image that others build on is in a registry only: then its name has a digest and no tag."""
-    return "@" in image and repository(image) == image.partition("@")[0]
-
-
-def registry_problem(facts: BuildFacts, registry: str) -> EnvironmentProblem:
-    """The error for a registry that can't be pushed to."""
-    answer = facts.registry_answer
-    detail = answer.detail if answer else ""
-    if answer and answer.state == "login":
-        return EnvironmentProblem(
-            f"The registry {registry} wants a login.",
-            cause=f"There are no credentials for it here ({detail}).",
-            hint=f"Run 'docker login {registry.partition('/')[0]}', and again.",
-        )
-    return EnvironmentProblem(
-        f"The registry {registry} doesn't answer.",
-        cause=detail,
-        hint="Start it or correct --registry. Without --push a registry that is down costs only its caches.",
-    )
-
-
-def _cache_branch(facts: BuildFacts, options: BuildOptions, warnings: list[str]) -> str | None:
-    """The branch whose caches are written and read; empty to only read, None for no registry caches."""
-    if not options.registry:
-        return None
-    answer = facts.registry_answer
-    if answer is not None and answer.state != "ok":
-        problem = registry_problem(facts, options.registry)
-        warnings.append(f"Building without registry caches. {problem.what} {problem.hint}")
-        return None
-    if facts.builder.shares_engine_images and not facts.engine.containerd_store:
-        warnings.append(
-            "Registry caches are read but not written: the docker driver writes them only with the "
-            "containerd image store ('homeport doctor' says how to turn it on)."
-        )
-        return ""
-    if facts.branch == "":
-        warnings.append("Registry caches are read but not written: this commit is on no branch.")
-    return options.main_branch if facts.branch is None else facts.branch
-
-
-def _caches(
-    name: str, document: dict[str, Any], facts: BuildFacts, options: BuildOptions, branch: str | None
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Wire the registry caches into the target's definition; returns the references read and written."""
-    if branch is None:
-        return (), ()
-    spec = document["target"][name]
-    branches = dict.fromkeys(item for item in (branch, options.main_branch) if item)
-    sources = tuple(cache_reference(options.registry, name, item) for item in branches)
-    spec["cache-from"] = [
-        *(spec.get("cache-from") or ()),
-        *(f"type=registry,ref={source}" for source in sources),
-    ]
-    if not branch:
-        return sources, ()
-    goal = cache_reference(options.registry, name, branch)
-    spec["cache-to"] = [
-        *(spec.get("cache-to") or ()),
-        f"type=registry,ref={goal},mode=max,ignore-error=true",
-    ]
-    return sources, (goal,)
-
-
-def csv_entry(attributes: Mapping[str, str]) -> str:
-    """An output or cache entry in the one form that every buildx reads: ``type=image,"name=a,b"``."""
-    line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow([f"{key}={value}" for key, value in attributes.items()])
-    return line.getvalue()
