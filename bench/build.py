@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import signal
 import subprocess
 import sys
 import time
@@ -67,6 +68,8 @@ def main() -> int:
     parser.add_argument("--no-write", action="store_true", help="leave docs/ as it is")
     chosen = parser.parse_args()
     runs.settle(chosen.patience)
+    # Whoever ends it this way wants it ended, not its registry, engine and images left behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     base, tools, rounds, count = busybox.ensure(), chosen.tools.split(";"), chosen.rounds, chosen.targets
     known: dict[str, Callable[[], Iterator[Measured]]] = {
         "cold": lambda: scenarios.cold(base, count, rounds, tools),

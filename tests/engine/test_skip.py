@@ -154,8 +154,8 @@ def test_no_tag_the_same_twice_and_what_nobody_can_know(make: Make, registry: st
     assert stack.image("twin1:b") == stack.image("twin2") == stack.image("twin1:a")
 
     explained = stack.build("--explain")
-    assert explained.decisions["url"]["always_built"] == ["ADD of a URL without a checksum (line 2)"]
-    assert "build url  always built: ADD of a URL without a checksum (line 2)" in explained.said
+    assert explained.decisions["url"]["always_built"] == ["ADD of a URL without a checksum (line 3)"]
+    assert "build url  always built: ADD of a URL without a checksum (line 3)" in explained.said
     assert explained.decisions["on-it"]["why"].startswith("always built: it builds on url: ADD of a URL")
     assert stack.labels("url")[LABEL] == stack.labels("on-it")[LABEL] == "", "nothing is promised"
 

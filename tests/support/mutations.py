@@ -10,6 +10,7 @@ as bake sees it, HERE by the same as an absolute path.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -281,14 +282,36 @@ def without(key: str) -> Action:
 
 def tag(image: str, name: str) -> Action:
     """Let a name mean an image."""
-    return lambda place: _run("docker", "tag", place.fill(image), place.fill(name))
+    return lambda place: _run("docker", "tag", place.fill(image), place.fill(name)) and None
+
+
+def pin(path: str, image: str) -> Action:
+    """Put the digest of an image in place of PIN."""
+
+    def act(place: Place) -> None:
+        digest = _run("docker", "image", "inspect", "--format", "{{.Id}}", place.fill(image))
+        edit(path, "PIN", digest.strip())(place)
+
+    return act
+
+
+def docker_settings(folder: str, proxy: str) -> Action:
+    """A folder for DOCKER_CONFIG: this session's settings, with a proxy for containers and builds."""
+
+    def act(place: Place) -> None:
+        old = Path(os.environ["DOCKER_CONFIG"]) / "config.json"
+        settings = {**json.loads(old.read_bytes()), "proxies": {"default": {"httpProxy": proxy}}}
+        write(f"{folder}/config.json", json.dumps(settings))(place)
+
+    return act
 
 
 def program(*command: str) -> Action:
     """Run a command in the case's folder."""
-    return lambda place: _run(*map(place.fill, command), cwd=place.folder)
+    return lambda place: _run(*map(place.fill, command), cwd=place.folder) and None
 
 
-def _run(*command: str, cwd: Path | None = None) -> None:
+def _run(*command: str, cwd: Path | None = None) -> str:
     done = subprocess.run(command, cwd=cwd, capture_output=True, encoding="utf-8", errors="replace")
     assert done.returncode == 0, f"{' '.join(command)}: {done.stderr}"
+    return done.stdout

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from mutations import (
     ALWAYS,
     CHANGED,
@@ -9,12 +11,14 @@ from mutations import (
     Case,
     all_of,
     asked,
+    docker_settings,
     dockerfile,
     nothing,
     option,
     program,
     rebuilt,
     same,
+    tag,
     without,
     write,
 )
@@ -90,6 +94,12 @@ def _with(before: dict[str, str], after: dict[str, str]) -> dict[str, tuple[dict
 
 
 _EPOCH = _with({"SOURCE_DATE_EPOCH": "1700000001"}, {"SOURCE_DATE_EPOCH": "1700000002"})
+_VARIABLE = _with({"ORACLE": "one"}, {"ORACLE": "two"})
+_ARGUMENT = "FROM BASE\nARG X\nARG ORACLE\nRUN echo $X $ORACLE NONCE > /out\n"
+_POLICY = json.dumps({"version": 1, "rules": [{
+    "action": "CONVERT", "selector": {"identifier": "docker-image://docker.io/library/MINE-base:latest"},
+    "updates": {"identifier": "docker-image://docker.io/library/TO"},
+}]})
 _GIT = _with({"BUILDX_GIT_LABELS": "1"}, {"BUILDX_GIT_LABELS": "1"})
 _COMMIT = ("git", "commit", "--quiet", "--allow-empty", "--message")
 _REPOSITORY = (program("git", "init", "--quiet"), program(*_COMMIT, "one"))
@@ -101,7 +111,22 @@ ENVIRONMENT = (
     rebuilt("environment-source-date-epoch-used", nothing,
             "FROM BASE\nARG SOURCE_DATE_EPOCH\nRUN echo $SOURCE_DATE_EPOCH NONCE > /out\n", **_EPOCH),
     same("environment-source-date-epoch-overridden", nothing,
-         spec={"args": {"SOURCE_DATE_EPOCH": "1700000003"}}, **_EPOCH),
+         spec={"args": {"SOURCE_DATE_EPOCH": "1700000003"}}, **_EPOCH,
+         false_build="the variable counts even where the definition overrides it"),
+    rebuilt("environment-variable-of-bake", nothing, _ARGUMENT,
+            spec={"args": {"X": "${ORACLE}"}}, **_VARIABLE),
+    rebuilt("environment-argument-without-value", nothing, _ARGUMENT, spec={"args": {"ORACLE": None}}, **_VARIABLE),
+    same("environment-secret", nothing, "FROM BASE\nRUN --mount=type=secret,id=s cat /run/secrets/s; echo NONCE\n",
+         spec={"secret": [{"id": "s", "env": "ORACLE"}]}, **_VARIABLE),
+    rebuilt("environment-proxy-of-docker-declared", nothing,
+            "FROM BASE\nARG HTTP_PROXY\nRUN echo $HTTP_PROXY NONCE > /out\n",
+            setup=(docker_settings("one", "http://127.0.0.1:1"), docker_settings("two", "http://127.0.0.1:2")),
+            **_with({"DOCKER_CONFIG": "ROOT/environment-proxy-of-docker-declared/one"},
+                    {"DOCKER_CONFIG": "ROOT/environment-proxy-of-docker-declared/two"})),
+    rebuilt("environment-source-policy", write("policy.json", _POLICY.replace("TO", "BASE-two")),
+            "FROM MINE-base\nCOPY a.txt /\n", files={"policy.json": _POLICY.replace("TO", "BASE-one")},
+            setup=(tag("BASE-one", "MINE-base"),), **_with(*[
+                {"EXPERIMENTAL_BUILDKIT_SOURCE_POLICY": "ROOT/environment-source-policy/policy.json"}] * 2)),
     rebuilt("environment-commit-in-labels", program(*_COMMIT, "two"), homeport=ALWAYS, setup=_REPOSITORY, **_GIT),
     same("environment-commit-without-labels", program(*_COMMIT, "two"), setup=_REPOSITORY),
     same("environment-platform", nothing, "FROM scratch\nCOPY a.txt /\n", **_PLATFORM),

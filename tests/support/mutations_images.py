@@ -12,14 +12,17 @@ from mutations import (
     chmod,
     dockerfile,
     option,
+    pin,
     rebuilt,
     same,
+    symlink,
     tag,
     write,
 )
 
 _ONE, _TWO = (tag("BASE-one", "MINE-base"),), tag("BASE-two", "MINE-base")
 _MINE = "FROM MINE-base\nCOPY a.txt /\n"
+_PINNED = "FROM MINE-base@PIN\nCOPY a.txt /\n"
 _FROM_IMAGE = "FROM BASE\nCOPY --from=MINE-base /shared /\n"
 _BY_CONTENT = "BuildKit's cache goes by the content of what it copies; the image's digest counts"
 _SOME = "0" * 63
@@ -32,6 +35,11 @@ BASE_IMAGES = (
     rebuilt("base-of-a-reachable-stage-moved", _TWO,
             "FROM MINE-base AS a\nFROM BASE\nCOPY --from=a /own /\n", setup=_ONE),
     rebuilt("base-by-argument-moved", _TWO, "ARG X=base\nFROM MINE-$X\nCOPY a.txt /\n", setup=_ONE),
+    rebuilt("base-with-a-stage-of-its-name", _TWO, "FROM MINE-base AS MINE-base\nCOPY a.txt /\n", setup=_ONE),
+    same("base-pinned-and-moved", _TWO, _PINNED,
+         setup=(*_ONE, pin("Dockerfile", "BASE-one"))),
+    rebuilt("base-pinned-to-another", all_of(_TWO, write("Dockerfile", _PINNED), pin("Dockerfile", "BASE-two")),
+            _PINNED, setup=(*_ONE, pin("Dockerfile", "BASE-one"))),
     same("base-by-another-name", dockerfile("MINE-base", "MINE-twin"), _MINE,
          setup=(*_ONE, tag("BASE-one", "MINE-twin")),
          false_build="the image's name counts with its digest"),
@@ -132,6 +140,8 @@ NAMED_CONTEXTS = (
             spec={"contexts": {"src": "cwd://CASE/src"}}),
     rebuilt("folder-by-full-path", write("src/x.txt", "2"), _COPY_SRC, files=_SRC_FILES,
             spec={"contexts": {"src": "HERE/src"}}),
+    rebuilt("folder-by-a-link-led-elsewhere", symlink("src", "other"), _COPY_SRC, spec=_SRC,
+            files={"real/x.txt": "1 NONCE", "other/x.txt": "2 NONCE"}, setup=(symlink("src", "real"),)),
     rebuilt("folder-for-a-platform", write("src/x.txt", "2"), "FROM BASE\nCOPY --from=src x.txt /\n",
             homeport=ALWAYS, files=_SRC_FILES, spec={"contexts": {"src::linux/amd64": "CASE/src"}}),
     rebuilt("folder-in-place-of-a-stage", write("src/x.txt", "2"),
@@ -230,6 +240,9 @@ MOUNTS = (
          files={"x.log": "1", ".dockerignore": "*.log\n"}),
     rebuilt("mount-of-a-folder", write("dir/x.txt", "2"),
             "FROM BASE\nRUN --mount=type=bind,source=dir,target=/in ls /in > /out\n", files={"dir/x.txt": "1 NONCE"}),
+    rebuilt("mount-of-a-link", write("a.txt", "2"),
+            "FROM BASE\nRUN --mount=type=bind,source=link,target=/in cat /in > /out\n",
+            setup=(symlink("link", "a.txt"),)),
     rebuilt("mount-by-default-type", write("a.txt", "2"),
             "FROM BASE\nRUN --mount=source=a.txt,target=/in cat /in > /out\n"),
     rebuilt("mount-target", dockerfile("/in", "/on"), _BIND),

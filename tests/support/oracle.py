@@ -10,8 +10,9 @@ from __future__ import annotations
 import json
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,17 @@ from mutations import (
     same,
 )
 
+AT_ONCE = 2
+"""Bakes at the same time: half of a build is waiting for the disk."""
+
 BATCH = 20
 """Targets in one bake: with some hundreds the docker driver's builds fail with "no such job"."""
+
+VARIABLES = {"ORACLE": {"default": "none"}}
+"""For definitions that ask for a variable of the environment."""
+
+NEW_FLAGS = ("--parents", "--exclude=x")
+"""What the Dockerfile language of some engines doesn't have yet."""
 
 TRIES = 3
 KEPT_NOWHERE = "store=false,unpack=false"
@@ -75,6 +85,12 @@ def observe_all(
 ) -> dict[str, Observed]:
     """Ask about all cases, those with the same environment together."""
     _make_bases(folder, session, tiny)
+    unknown = _unknown_flags(folder)
+    # Of a language that this BuildKit doesn't have, only homeport is asked.
+    cases = [
+        replace(case, buildkit=NOT_COMPARED) if any(flag in (case.dockerfile or "") for flag in unknown) else case
+        for case in cases
+    ]
     worlds: dict[str, list[Case]] = {}
     for case in cases:
         worlds.setdefault(json.dumps(case.environment, sort_keys=True), []).append(case)
@@ -107,6 +123,17 @@ def _make_bases(folder: Path, session: DockerSession, tiny: str) -> None:
     assert not error, error
 
 
+def _unknown_flags(folder: Path) -> list[str]:
+    found = []
+    for flag in NEW_FLAGS:
+        text = f"FROM scratch AS a\nWORKDIR /a\nFROM scratch\nCOPY {flag} --from=a . /\n"
+        _, error = _bake(folder / "bases", {"flag": {"context": ".", "dockerfile-inline": text, "output": [
+            f"type=image,{KEPT_NOWHERE}"]}}, ["flag"], {})
+        if "unknown flag" in error:
+            found.append(flag.partition("=")[0])
+    return found
+
+
 def _base(session: DockerSession, name: str) -> str:
     return f"{session.name('oracle-base')}:{name or 'plain'}"
 
@@ -131,7 +158,8 @@ class _Round:
         for case in self._cases():
             self._places[case.name] = self._settle(case)
         first = self._ask_homeport(self._before)
-        digests = [self._build_twice(batch) for batch in self._batches]
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            digests = list(pool.map(self._build_twice, self._batches))
         second = self._ask_homeport(self._after)
         found: dict[str, Observed | None] = {}
         for batch, seen in zip(self._batches, digests, strict=True):
@@ -224,6 +252,9 @@ class _Round:
         self, targets: Mapping[str, dict[str, Any]], names: Sequence[str], variables: Mapping[str, str]
     ) -> dict[str, str]:
         digests, error = _bake(self._root, targets, names, variables)
+        if error and len(names) == 1:
+            # Engine 28 may lose a layer while somebody else removes images.
+            digests, error = _bake(self._root, targets, names, variables)
         if error and len(names) > 1:
             # One bad case must not hide what the others have to say.
             middle = len(names) // 2
@@ -236,8 +267,6 @@ class _Round:
 
 def _buildkit(before: str, after: str) -> tuple[str, str]:
     error = next((each for each in (before, after) if each.startswith("error")), "")
-    if "unknown flag:" in error:
-        return NOT_COMPARED, ""  # an older BuildKit, whose language has less
     return (SAME if before == after else REBUILT), error
 
 
@@ -250,7 +279,7 @@ def _homeport(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[str,
 
 
 def _write(path: Path, targets: Mapping[str, Mapping[str, Any]]) -> None:
-    document = {"group": {"default": {"targets": list(targets)}}, "target": targets}
+    document = {"variable": VARIABLES, "group": {"default": {"targets": list(targets)}}, "target": targets}
     path.write_text(json.dumps(document, indent=1), encoding="utf-8")
 
 
@@ -258,7 +287,7 @@ def _bake(
     root: Path, targets: Mapping[str, Mapping[str, Any]], names: Sequence[str], environment: Mapping[str, str]
 ) -> tuple[dict[str, str], str]:
     """Bake some targets; returns their digests, or what bake says of its failure."""
-    definition, metadata = root / "only-bake.json", root / "metadata.json"
+    definition, metadata = root / f"{names[0]}.bake.json", root / f"{names[0]}.metadata.json"
     _write(definition, targets)
     metadata.unlink(missing_ok=True)
     allowed = [f"--allow={entry}" for entry in ALLOWED]

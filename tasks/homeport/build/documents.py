@@ -12,7 +12,7 @@ from homeport.build.options import BuildOptions
 from homeport.build.standing import push_names
 from homeport.errors import DefinitionError, EnvironmentProblem
 from homeport.model.fingerprint import INPUTS_LABEL, LABEL, Fingerprint, label
-from homeport.model.reference import cache_reference, repository
+from homeport.model.reference import cache_reference, familiar, repository
 from homeport.model.targets import TARGET_SCHEME, Target, escape
 
 _NO_EXPORT = "type=cacheonly"
@@ -72,11 +72,11 @@ def _linked_spec(
     links = {key: value for key, value in contexts.items() if str(value).startswith(TARGET_SCHEME)}
     if not facts.builder.shares_engine_images:
         # This builder can't see the engine's images, so a tag has to become a link, too.
-        links |= {image: f"{TARGET_SCHEME}{maker}" for image, maker in tagged[target.name].items()}
+        links |= {familiar(image): f"{TARGET_SCHEME}{maker}" for image, maker in tagged[target.name].items()}
     else:
         # By its tag alone BuildKit would look for it in the tag's own registry.
         far = {image: maker for image, maker in tagged[target.name].items() if _is_far(images.get(maker, ""))}
-        links |= {image: f"{TARGET_SCHEME}{maker}" for image, maker in far.items()}
+        links |= {familiar(image): f"{TARGET_SCHEME}{maker}" for image, maker in far.items()}
     for key, value in links.items():
         maker = str(value)[len(TARGET_SCHEME) :]
         # With "pull" BuildKit would look for the image in a registry, and perhaps find somebody else's.

@@ -20,12 +20,12 @@ from homeport.model import fingerprint as prints
 from homeport.model.fingerprint import Fingerprint, Listing, digest_of
 from homeport.model.ignore import PatternError
 from homeport.model.reading import Reading, Source, platform_args, read
-from homeport.model.reference import normalized
+from homeport.model.reference import familiar, normalized, repository
 from homeport.model.targets import TARGET_SCHEME, Target
 from homeport.sources.context import Contexts, Reads, ignore_files
 from homeport.sources.disk import SourceProblem
 
-FRONTENDS = ("docker.io/docker/dockerfile:", "docker.io/docker/dockerfile-upstream:")
+FRONTENDS = ("docker.io/docker/dockerfile", "docker.io/docker/dockerfile-upstream")
 """The frontends whose language this is; another one may read anything."""
 
 _READ_ELSEWHERE = {"context", "dockerfile", "dockerfile-inline", "args", "contexts", "target", "platforms"}
@@ -215,7 +215,7 @@ class Fingerprints:
             draft.dockerfile = str(path)
             self.contexts.disk.note(draft.dockerfile)
         if frontend := self._frontend(target):
-            if not normalized(frontend).startswith(FRONTENDS):
+            if repository(normalized(frontend)) not in FRONTENDS:
                 draft.unknown[f"its frontend {frontend} may read anything"] = None
                 return
             self._add_base(draft, f"frontend {frontend}", frontend, ("frontend",))
@@ -260,9 +260,9 @@ class Fingerprints:
 
     def _context(self, target: Target, reference: str) -> str | None:
         """What the definition puts in place of an image or a stage, if it does."""
-        wanted = normalized(reference)
+        wanted = familiar(reference)
         for name, value in target.contexts.items():
-            if normalized(name.partition("::")[0]) == wanted:
+            if name.partition("::")[0] == wanted:
                 return value
         return None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from homeport.model.reference import normalized
+from homeport.model.reference import familiar, normalized
 from homeport.model.targets import Definition
 
 IMAGE_SCHEME = "docker-image://"
@@ -25,14 +25,13 @@ def tag_dependencies(
             producers.setdefault(normalized(tag), []).append(target.name)
     found: dict[str, dict[str, str]] = {}
     for target in definition:
-        replaced = {normalized(name) for name in target.contexts}
         found[target.name] = {}
         named = [
             value[len(IMAGE_SCHEME) :] for value in target.contexts.values() if value.startswith(IMAGE_SCHEME)
         ]
         for image in (*images[target.name], *named):
             makers = producers.get(normalized(image), [])
-            hidden = normalized(image) in replaced and image not in named
+            hidden = familiar(image) in target.contexts and image not in named
             if hidden or not makers or target.name in makers:
                 continue
             wanted = [name for name in makers if name in requested] or makers

@@ -21,7 +21,7 @@ from homeport.model.instruction import (
     mounts,
     paths,
 )
-from homeport.model.reference import normalized
+from homeport.model.reference import familiar
 
 _REMOTE = re.compile(r"^([a-z][a-z0-9+.-]*://|[\w.-]+@[\w.-]+:)", re.IGNORECASE)
 _CHECKSUM = re.compile(r"^(sha(256|384|512):[0-9a-f]{64,}|[0-9a-f]{40}|[0-9a-f]{64})$")
@@ -135,8 +135,8 @@ class _Reader:
         self._args = args
         # Instructions of a base (ONBUILD) are expanded with this file's escape character, too.
         self._escape = file.escape
-        self._contexts = {normalized(name) for name in contexts if "::" not in name}
-        self._for_platforms = {normalized(name.partition("::")[0]) for name in contexts if "::" in name}
+        self._contexts = {name for name in contexts if "::" not in name}
+        self._for_platforms = {name.partition("::")[0] for name in contexts if "::" in name}
         self._triggers = triggers
         self._globals: dict[str, str] = {name: args.get(name, value) for name, value in platform.items()}
         self._stages: list[_Stage] = []
@@ -162,7 +162,7 @@ class _Reader:
         for each in needed:
             self._read_stage(each)
         for name in (*self._references, *(each.name for each in needed if each.name)):
-            if normalized(name) in self._for_platforms:
+            if familiar(name) in self._for_platforms:
                 self._unknown[f"a context takes the place of {name} for some platforms only"] = None
         for name, value in {**self._globals, **self._args}.items():
             if _ALWAYS_THERE.match(name):
@@ -192,7 +192,7 @@ class _Reader:
                 self._expand(words[0], self._globals, instruction) if words else "",
                 self._expand(platform, self._globals, instruction),
             )
-            found.replaced = bool(name) and normalized(name) in self._contexts
+            found.replaced = bool(name) and familiar(name) in self._contexts
             # As it is written: names of stages are lower-case, and BuildKit doesn't fold this one.
             found.parent = self._by_name.get(found.base)
             self._stages.append(found)
@@ -264,7 +264,7 @@ class _Reader:
             if stage.replaced:
                 self._sources[Source(stage.external, "/")] = None
                 return
-            if normalized(stage.external) in self._contexts:
+            if familiar(stage.external) in self._contexts:
                 self._sources[Source(stage.external, "/")] = None
         elif stage.parent:
             origin = self._keys[stage.parent.index]

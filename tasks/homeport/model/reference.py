@@ -51,6 +51,16 @@ def normalized(reference: str) -> str:
     return f"{host}/{path}{suffix}"
 
 
+def familiar(reference: str) -> str:
+    """The shortest spelling: ``docker.io/library/nginx:latest`` is ``nginx``.
+
+    By it, and by nothing else, BuildKit finds a named context that takes an image's or a stage's place
+    (frontend/dockerui).
+    """
+    short = normalized(reference).removeprefix("docker.io/").removeprefix("library/")
+    return short.removesuffix(":latest")
+
+
 def rerooted(tag: str, registry: str) -> str:
     """The name under which ``tag`` is pushed to ``registry``: its own if it is there already.
 
