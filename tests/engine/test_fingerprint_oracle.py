@@ -1,4 +1,4 @@
-"""The proof of the fingerprint: change exactly one input, and compare it with what a real BuildKit does.
+"""The proof of the fingerprint: change exactly one input, and compare with what a real BuildKit does.
 
 A fingerprint that stays the same while BuildKit makes another image is a stale image in somebody's production.
 The other way round it is only a build too many; each of those has its reason in the tables.

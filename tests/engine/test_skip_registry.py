@@ -249,9 +249,9 @@ def nobody() -> Iterator[str]:
 @pytest.mark.parametrize(
     ("place", "words", "most"),
     [
-        (nobody, "doesn't answer", 15),
-        (silent, "doesn't answer", 25),
-        (stalling, "can't tell what it has", 60),
+        (nobody, "doesn't answer", 10),
+        (silent, "doesn't answer", 20),
+        (stalling, "can't tell what it has", 30),
     ],
 )
 def test_a_registry_that_does_not_answer_costs_a_warning_and_little_time(
@@ -264,7 +264,8 @@ def test_a_registry_that_does_not_answer_costs_a_warning_and_little_time(
         seconds = time.monotonic() - started
     assert len(done.built) == 4
     assert words in done.said
-    assert seconds < most
+    # Without the build itself, which takes its time where the machine has much to do.
+    assert seconds - done.document["seconds"] < most
 
 
 def test_a_registry_that_wants_a_login(

@@ -1,11 +1,14 @@
 """The vocabulary of the oracle's tables: a small repository, and the one thing that happens to it.
 
-Pure but for what an action does to its case's folder. The tables are in `mutations_*.py`, one for each kind of
-input; what is done with them is in `oracle.py`.
+Pure but for what an action does to its case's folder. The tables are in `mutations_*.py`, one for each kind
+of input; what is done with them is in `oracle.py`.
 
-In all texts (files, definitions, tags) these words are replaced: NONCE by a text that no other case and session
-has, BASE and BASE-name by images of `BASES` (BASES is their repository), MINE-name by an image name of this case, CASE by the case's folder
-as bake sees it, HERE by the same as an absolute path.
+In all texts (files, definitions, tags) these words are replaced:
+
+- NONCE by a text that no other case has, and no other session;
+- BASE and BASE-name by images of `BASES`, BASES by their repository;
+- MINE-name by an image name of the case's own;
+- CASE by the case's folder as bake sees it, HERE by the same as an absolute path.
 """
 
 from __future__ import annotations
@@ -47,7 +50,7 @@ FILES = {"a.txt": "one NONCE\n", "b.txt": "bee NONCE\n"}
 
 @dataclass
 class Place:
-    """One case as it stands: its folder, and its targets in the definition, its own under the empty name."""
+    """One case as it stands: its folder, and its targets in the definition, the main one under no name."""
 
     name: str
     folder: Path
@@ -66,7 +69,7 @@ class Place:
         return [self.fill(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-Action = Callable[[Place], None]
+Action = Callable[[Place], object]
 
 
 @dataclass(frozen=True)
@@ -103,9 +106,7 @@ def same(name: str, change: Action, dockerfile: str | None = DOCKERFILE, **more:
     return Case(name, change, SAME, more.pop("homeport", expected), dockerfile, **more)
 
 
-def asked(
-    name: str, change: Action, homeport: str, dockerfile: str | None = DOCKERFILE, **more: Any
-) -> Case:
+def asked(name: str, change: Action, homeport: str, dockerfile: str | None = DOCKERFILE, **more: Any) -> Case:
     """A mutation that only homeport is asked about."""
     return Case(name, change, NOT_COMPARED, homeport, dockerfile, **more)
 
@@ -181,7 +182,7 @@ def remove(path: str) -> Action:
 
 
 def rename(old: str, new: str) -> Action:
-    return lambda place: (place.folder / old).rename(place.folder / new) and None
+    return lambda place: (place.folder / old).rename(place.folder / new)
 
 
 def mkdir(path: str) -> Action:
@@ -246,8 +247,9 @@ def xattr(path: str, name: str, value: str) -> Action:
 def afresh(place: Place) -> None:
     """Move the context, so that BuildKit has never seen it.
 
-    It keeps what it was sent, and asks only for files that differ by mode, size or time. Content behind the same
-    size and time, extended attributes and the modes of folders come with some later build, or after a prune.
+    It keeps what it was sent, and asks only for files that differ by mode, size or time. Other content of the
+    same size and time, extended attributes and the modes of folders arrive with some later build, or after a
+    prune.
     """
     copy = f"{place.name}-afresh"
     _run("cp", "-a", os.fspath(place.folder), os.fspath(place.folder.with_name(copy)))
@@ -277,12 +279,12 @@ def argument(name: str, value: str) -> Action:
 
 
 def without(key: str) -> Action:
-    return lambda place: place.targets[""].pop(key) and None
+    return lambda place: place.targets[""].pop(key)
 
 
 def tag(image: str, name: str) -> Action:
     """Let a name mean an image."""
-    return lambda place: _run("docker", "tag", place.fill(image), place.fill(name)) and None
+    return lambda place: _run("docker", "tag", place.fill(image), place.fill(name))
 
 
 def pin(path: str, image: str) -> Action:
@@ -308,7 +310,7 @@ def docker_settings(folder: str, proxy: str) -> Action:
 
 def program(*command: str) -> Action:
     """Run a command in the case's folder."""
-    return lambda place: _run(*map(place.fill, command), cwd=place.folder) and None
+    return lambda place: _run(*map(place.fill, command), cwd=place.folder)
 
 
 def _run(*command: str, cwd: Path | None = None) -> str:

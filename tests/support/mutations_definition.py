@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from mutations import (
     ALWAYS,
@@ -38,11 +39,13 @@ OPTIONS = (
     rebuilt("option-network-none", option("network", "none"), _RUN),
     rebuilt("option-network-host", option("network", "host"), _RUN),
     same("option-network-none-without-a-run", option("network", "none"), false_build=_EVEN_IF_NOT),
-    same("option-extra-hosts", option("extra-hosts", {"there": "10.0.0.2"}), "FROM BASE\nRUN cat /etc/hosts > /out\n",
+    same("option-extra-hosts", option("extra-hosts", {"there": "10.0.0.2"}),
+         "FROM BASE\nRUN cat /etc/hosts > /out\n",
          spec={"extra-hosts": {"there": "10.0.0.1"}},
          false_build="BuildKit's cache leaves them out, but what a step finds there may well show"),
     rebuilt("option-shm-size", option("shm-size", "128m"), _RUN, spec={"shm-size": "64m"}),
-    rebuilt("option-ulimits", option("ulimits", ["nofile=1000:1000"]), _RUN, spec={"ulimits": ["nofile=2000:2000"]}),
+    rebuilt("option-ulimits", option("ulimits", ["nofile=1000:1000"]), _RUN,
+            spec={"ulimits": ["nofile=2000:2000"]}),
     same("option-platform-spelled-out", option("platforms", ["linux/amd64"])),
     rebuilt("option-platform-another", option("platforms", ["linux/arm64"]), "FROM scratch\nCOPY a.txt /\n",
             spec={"platforms": ["linux/amd64"]}),
@@ -63,7 +66,8 @@ OPTIONS = (
             "FROM BASE AS app\nRUN echo NONCE > /out\n", homeport=ALWAYS),
     asked("option-pull", option("pull", True), ALWAYS),
     asked("option-call", option("call", "check"), ALWAYS),
-    rebuilt("option-annotations", option("annotations", ["org.example.a=2"]), spec={"annotations": ["org.example.a=1"]}),
+    rebuilt("option-annotations", option("annotations", ["org.example.a=2"]),
+            spec={"annotations": ["org.example.a=1"]}),
     rebuilt("option-provenance", option("attest", [{"type": "provenance", "mode": "min"}])),
     asked("option-sbom", option("attest", [{"type": "sbom"}]), CHANGED),
     same("option-entitlements", option("entitlements", ["network.host"]), false_build=_EVEN_IF_NOT),
@@ -75,9 +79,11 @@ OPTIONS = (
     rebuilt("output-rewritten-times", option("output", ["type=image,rewrite-timestamp=true"]),
             spec={"args": {"SOURCE_DATE_EPOCH": "1700000001"}}),
     same("output-name", option("output", ["type=image,name=MINE-b"])),
-    same("secret-without-effect-on-a-copy", write("b.txt", "2"), spec={"secret": [{"id": "x", "src": "CASE/b.txt"}]}),
+    same("secret-without-effect-on-a-copy", write("b.txt", "2"),
+         spec={"secret": [{"id": "x", "src": "CASE/b.txt"}]}),
     asked("add-url", dockerfile("COPY a.txt", "ADD https://example.org/a"), ALWAYS),
-    asked("add-url-in-an-unreachable-stage", dockerfile("FROM", "FROM BASE AS u\nADD https://example.org/a /\nFROM"),
+    asked("add-url-in-an-unreachable-stage",
+          dockerfile("FROM", "FROM BASE AS u\nADD https://example.org/a /\nFROM"),
           SAME),
     asked("add-url-checksum", dockerfile("1 https", "2 https"), CHANGED,
           f"FROM BASE\nADD --checksum=sha256:{_SOME}1 https://example.org/a /\n"),
@@ -89,17 +95,20 @@ OPTIONS = (
 )  # fmt: skip
 
 
-def _with(before: dict[str, str], after: dict[str, str]) -> dict[str, tuple[dict[str, str], dict[str, str]]]:
+def _with(before: dict[str, str], after: dict[str, str]) -> dict[str, Any]:
     return {"environment": (before, after)}
 
 
 _EPOCH = _with({"SOURCE_DATE_EPOCH": "1700000001"}, {"SOURCE_DATE_EPOCH": "1700000002"})
 _VARIABLE = _with({"ORACLE": "one"}, {"ORACLE": "two"})
 _ARGUMENT = "FROM BASE\nARG X\nARG ORACLE\nRUN echo $X $ORACLE NONCE > /out\n"
-_POLICY = json.dumps({"version": 1, "rules": [{
-    "action": "CONVERT", "selector": {"identifier": "docker-image://docker.io/library/MINE-base:latest"},
+_CONVERTED = "docker-image://docker.io/library/MINE-base:latest"
+_RULE = {
+    "action": "CONVERT",
+    "selector": {"identifier": _CONVERTED},
     "updates": {"identifier": "docker-image://docker.io/library/TO"},
-}]})
+}
+_POLICY = json.dumps({"version": 1, "rules": [_RULE]})
 _GIT = _with({"BUILDX_GIT_LABELS": "1"}, {"BUILDX_GIT_LABELS": "1"})
 _COMMIT = ("git", "commit", "--quiet", "--allow-empty", "--message")
 _REPOSITORY = (program("git", "init", "--quiet"), program(*_COMMIT, "one"))
@@ -115,19 +124,24 @@ ENVIRONMENT = (
          false_build="the variable counts even where the definition overrides it"),
     rebuilt("environment-variable-of-bake", nothing, _ARGUMENT,
             spec={"args": {"X": "${ORACLE}"}}, **_VARIABLE),
-    rebuilt("environment-argument-without-value", nothing, _ARGUMENT, spec={"args": {"ORACLE": None}}, **_VARIABLE),
-    same("environment-secret", nothing, "FROM BASE\nRUN --mount=type=secret,id=s cat /run/secrets/s; echo NONCE\n",
+    same("environment-argument-without-value", nothing, _ARGUMENT, spec={"args": {"ORACLE": None}},
+         **_VARIABLE),
+    same("environment-secret", nothing,
+         "FROM BASE\nRUN --mount=type=secret,id=s cat /run/secrets/s; echo NONCE\n",
          spec={"secret": [{"id": "s", "env": "ORACLE"}]}, **_VARIABLE),
     rebuilt("environment-proxy-of-docker-declared", nothing,
             "FROM BASE\nARG HTTP_PROXY\nRUN echo $HTTP_PROXY NONCE > /out\n",
-            setup=(docker_settings("one", "http://127.0.0.1:1"), docker_settings("two", "http://127.0.0.1:2")),
+            setup=(docker_settings("one", "http://127.0.0.1:1"),
+            docker_settings("two", "http://127.0.0.1:2")),
             **_with({"DOCKER_CONFIG": "ROOT/environment-proxy-of-docker-declared/one"},
                     {"DOCKER_CONFIG": "ROOT/environment-proxy-of-docker-declared/two"})),
     rebuilt("environment-source-policy", write("policy.json", _POLICY.replace("TO", "BASE-two")),
-            "FROM MINE-base\nCOPY a.txt /\n", files={"policy.json": _POLICY.replace("TO", "BASE-one")},
+            "FROM MINE-base\nCOPY a.txt /\n", homeport=ALWAYS,
+            files={"policy.json": _POLICY.replace("TO", "BASE-one")},
             setup=(tag("BASE-one", "MINE-base"),), **_with(*[
                 {"EXPERIMENTAL_BUILDKIT_SOURCE_POLICY": "ROOT/environment-source-policy/policy.json"}] * 2)),
-    rebuilt("environment-commit-in-labels", program(*_COMMIT, "two"), homeport=ALWAYS, setup=_REPOSITORY, **_GIT),
+    rebuilt("environment-commit-in-labels", program(*_COMMIT, "two"), homeport=ALWAYS, setup=_REPOSITORY,
+            **_GIT),
     same("environment-commit-without-labels", program(*_COMMIT, "two"), setup=_REPOSITORY),
     same("environment-platform", nothing, "FROM scratch\nCOPY a.txt /\n", **_PLATFORM),
     same("environment-proxy", nothing, "FROM BASE\nARG HTTP_PROXY\nRUN echo $HTTP_PROXY NONCE > /out\n",

@@ -1,8 +1,8 @@
 """The oracle: lets one mutation after another happen, and asks homeport and a real BuildKit about it.
 
-BuildKit's answer is the digest of the image's manifest. With a warm cache and without attestations it stays the
-same for as long as nothing that counts has changed; each batch has a case in which nothing happens (`CONTROL`)
-to prove just that. Bake gets the definition as it is, without homeport.
+BuildKit's answer is the digest of the image's manifest. With a warm cache and without attestations it stays
+the same for as long as nothing that counts has changed; each batch has a control, in which nothing happens,
+to prove just that. Bake gets the definition as it is, without homeport; its results are kept nowhere.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 import os
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -87,10 +87,7 @@ def observe_all(
     _make_bases(folder, session, tiny)
     unknown = _unknown_flags(folder)
     # Of a language that this BuildKit doesn't have, only homeport is asked.
-    cases = [
-        replace(case, buildkit=NOT_COMPARED) if any(flag in (case.dockerfile or "") for flag in unknown) else case
-        for case in cases
-    ]
+    cases = [replace(case, buildkit=NOT_COMPARED) if _uses(case, unknown) else case for case in cases]
     worlds: dict[str, list[Case]] = {}
     for case in cases:
         worlds.setdefault(json.dumps(case.environment, sort_keys=True), []).append(case)
@@ -123,12 +120,17 @@ def _make_bases(folder: Path, session: DockerSession, tiny: str) -> None:
     assert not error, error
 
 
+def _uses(case: Case, flags: Iterable[str]) -> bool:
+    return any(flag in (case.dockerfile or "") for flag in flags)
+
+
 def _unknown_flags(folder: Path) -> list[str]:
     found = []
+    output = [f"type=image,{KEPT_NOWHERE}"]
     for flag in NEW_FLAGS:
         text = f"FROM scratch AS a\nWORKDIR /a\nFROM scratch\nCOPY {flag} --from=a . /\n"
-        _, error = _bake(folder / "bases", {"flag": {"context": ".", "dockerfile-inline": text, "output": [
-            f"type=image,{KEPT_NOWHERE}"]}}, ["flag"], {})
+        spec = {"context": ".", "dockerfile-inline": text, "output": output}
+        _, error = _bake(folder / "bases", {"flag": spec}, ["flag"], {})
         if "unknown flag" in error:
             found.append(flag.partition("=")[0])
     return found
@@ -192,7 +194,9 @@ class _Round:
             name: place.fill({"context": case.name, **spec})
             for name, spec in {"": case.spec, **case.others}.items()
         }
-        texts = {**FILES, **({} if case.dockerfile is None else {"Dockerfile": case.dockerfile}), **case.files}
+        texts = {**FILES, **case.files}
+        if case.dockerfile is not None:
+            texts["Dockerfile"] = case.dockerfile
         for path, text in texts.items():
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_bytes(place.fill(text).encode())
@@ -262,7 +266,7 @@ class _Round:
                 **self._digests(targets, names[:middle], variables),
                 **self._digests(targets, names[middle:], variables),
             }
-        return digests or {name: f"error: {error}" for name in names}
+        return digests or dict.fromkeys(names, f"error: {error}")
 
 
 def _buildkit(before: str, after: str) -> tuple[str, str]:

@@ -1,9 +1,14 @@
-"""The build command from end to end: facts -> plan -> apply -> report."""
+"""The build command from end to end: facts -> plan -> apply -> report.
+
+What only some runs need is loaded where it is needed: most often there is nothing to build, and the program's
+own start is then half of the time.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
@@ -13,14 +18,12 @@ from rich.console import Console
 
 from homeport.build import plan as planning
 from homeport.build import privileges
-from homeport.build.apply import Run
 from homeport.build.assess import Assessment
 from homeport.build.carry import Carried, carry, publish
 from homeport.build.facts import BuildFacts
 from homeport.build.options import BuildOptions
-from homeport.build.plan import BuildPlan, PlannedTarget, Skip
+from homeport.build.plan import BuildPlan, Skip
 from homeport.build.record import Record, default_path
-from homeport.build.show import nothing_document, plan_document, show_explanation, show_plan
 from homeport.build.standing import Standing
 from homeport.engine import buildx
 from homeport.engine.distribution import Distribution
@@ -28,10 +31,8 @@ from homeport.engine.git import changes_since
 from homeport.errors import EXIT_FAILED, EXIT_INTERRUPTED
 from homeport.model.reference import repository
 from homeport.model.result import BuildResult, Status, TargetResult
-from homeport.model.solve import Solve
 from homeport.model.targets import select
-from homeport.report import github
-from homeport.report.console import Progress, make_console, show_result, show_warnings
+from homeport.report.console import make_console, show_result, show_warnings
 from homeport.report.document import build_document, check_json, make_folder, write_json, write_text
 from homeport.report.words import plural
 
@@ -75,9 +76,7 @@ def run(request: Request, facts_read: Future[BuildFacts]) -> int:
         if request.changed_since:
             facts = _narrow(assessment, request, console)
             if not facts.definition.requested:
-                if request.json:
-                    write_json(request.json, nothing_document(request.changed_since))
-                return 0
+                return _show_nothing(request)
         standing = assessment.standing()
         plan = _plan(facts, request, standing)
         if looks_only:
@@ -85,10 +84,7 @@ def run(request: Request, facts_read: Future[BuildFacts]) -> int:
             return _show(plan, standing, request, console)
         plan, carried = _carry(plan, facts, request, standing, distribution)
         show_warnings(plan.warnings, console)
-        with Progress(console, len(plan.targets)) as progress:
-            listener = _Listener(progress, console)
-            result = Run(plan, request.cwd, listener).run(request.cwd.name)
-        result = _settled(result, plan, carried, assessment, standing, distribution)
+        result = _settled(_built(plan, request, console), plan, carried, assessment, standing, distribution)
     _report(result, facts, request, console)
     if result.interrupted:
         console.print("Interrupted: what ran has been stopped, what was built stays.", style="yellow")
@@ -121,7 +117,17 @@ def _plan(facts: BuildFacts, request: Request, standing: Standing) -> BuildPlan:
     return plan
 
 
+def _built(plan: BuildPlan, request: Request, console: Console) -> BuildResult:
+    if not plan.targets:
+        return BuildResult((), time.time(), 0.0, plan.jobs, (), plan.warnings, project=request.cwd.name)
+    from homeport.build.execute import execute
+
+    return execute(plan, request.cwd, console)
+
+
 def _show(plan: BuildPlan, standing: Standing, request: Request, console: Console) -> int:
+    from homeport.build.show import plan_document, show_explanation, show_plan
+
     if request.explain is not None:
         select(request.explain, tuple(standing.fingerprints), ())
         show_explanation(plan, standing, request.explain, console)
@@ -129,6 +135,14 @@ def _show(plan: BuildPlan, standing: Standing, request: Request, console: Consol
         show_plan(plan, console)
     if request.json:
         write_json(request.json, plan_document(plan, standing))
+    return 0
+
+
+def _show_nothing(request: Request) -> int:
+    from homeport.build.show import nothing_document
+
+    if request.json:
+        write_json(request.json, nothing_document(request.changed_since))
     return 0
 
 
@@ -217,19 +231,11 @@ def _facts_shown(facts: BuildFacts, request: Request) -> dict[str, str]:
 def _report(result: BuildResult, facts: BuildFacts, request: Request, console: Console) -> None:
     if request.json or request.report:
         result = replace(result, facts=_facts_shown(facts, request))
-    in_actions = github.is_active(os.environ)
-    # What a build printed must not be taken for a command to the runner.
-    show_result(result, console, clean=github.safe_log_line if in_actions else None)
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        _report_to_actions(result, console)
+    else:
+        show_result(result, console)
     show_warnings(result.late_warnings, console)
-    if in_actions:
-        for target in result.having(Status.FAILED)[:MOST_ANNOTATIONS]:
-            print(github.annotation(target), file=console.file)
-        if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
-            try:
-                with Path(summary).open("a", encoding="utf-8", errors="replace") as file:
-                    file.write(github.step_summary(result))
-            except OSError as error:
-                show_warnings((f"The step summary can't be written: {error.strerror}.",), console)
     if request.report:
         # Loaded only here: who asks for no report shouldn't wait for it.
         from homeport.report import page, timeline, trace
@@ -245,33 +251,16 @@ def _report(result: BuildResult, facts: BuildFacts, request: Request, console: C
         write_json(request.json, build_document(result))
 
 
-class _Listener:
-    """Passes what happens on to the console; inside GitHub Actions also each target's log, folded."""
+def _report_to_actions(result: BuildResult, console: Console) -> None:
+    from homeport.report import github
 
-    def __init__(self, progress: Progress, console: Console) -> None:
-        self._progress = progress
-        self._console = console
-        self._logs: dict[str, list[str]] | None = {} if github.is_active(os.environ) else None
-
-    def started(self, target: PlannedTarget, attempt: int) -> None:
-        self._progress.started(target.name, attempt)
-
-    def log(self, target: PlannedTarget, step: str, line: str) -> None:
-        if self._logs is not None:
-            self._logs.setdefault(target.name, []).append(line)
-
-    def retrying(self, target: PlannedTarget, why: str, seconds: float) -> None:
-        self._progress.retrying(target.name, why, seconds)
-
-    def finished(self, result: TargetResult) -> None:
-        self._progress.finished(result)
-        lines = self._logs.pop(result.name, []) if self._logs is not None else []
-        if lines:
-            file = self._console.file
-            print(github.group_start(f"log of {result.name}"), file=file)
-            for line in lines:
-                print(github.safe_log_line(line), file=file)
-            print(github.group_end(), file=file)
-
-    def tick(self, running: dict[str, Solve]) -> None:
-        self._progress.tick(running)
+    # What a build printed must not be taken for a command to the runner.
+    show_result(result, console, clean=github.safe_log_line)
+    for target in result.having(Status.FAILED)[:MOST_ANNOTATIONS]:
+        print(github.annotation(target), file=console.file)
+    if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
+        try:
+            with Path(summary).open("a", encoding="utf-8", errors="replace") as file:
+                file.write(github.step_summary(result))
+        except OSError as error:
+            show_warnings((f"The step summary can't be written: {error.strerror}.",), console)

@@ -5,11 +5,7 @@ https://github.com/opencontainers/distribution-spec/blob/main/spec.md#determinin
 
 from __future__ import annotations
 
-import http.client
 import re
-import ssl
-import urllib.error
-import urllib.request
 from dataclasses import dataclass
 
 from homeport.engine.credentials import has_credentials
@@ -31,6 +27,9 @@ class Answer:
 
 def ask(reference: str, timeout: float = TIMEOUT_SECONDS) -> Answer:
     """Ask the registry that holds ``reference`` (``host:port/path``). Never raises for its answers."""
+    import http.client
+    import ssl
+
     host = registry_host(reference)
     attempts = ["http", "https"] if is_loopback(host) else ["https"]
     detail = ""
@@ -53,6 +52,9 @@ def ask(reference: str, timeout: float = TIMEOUT_SECONDS) -> Answer:
 
 def _status(url: str, timeout: float) -> int:
     """The HTTP status of a GET; proxies are taken from the environment, as everywhere."""
+    import urllib.error
+    import urllib.request
+
     request = urllib.request.Request(url, headers={"User-Agent": "homeport"})  # noqa: S310 - scheme is ours
     try:
         with urllib.request.urlopen(request, timeout=timeout) as answer:  # noqa: S310

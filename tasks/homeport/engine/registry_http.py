@@ -8,10 +8,8 @@ from __future__ import annotations
 import json
 import os
 import re
-import ssl
 import threading
 import time
-import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +20,8 @@ from homeport.engine.registry import is_loopback
 from homeport.engine.registry_problem import RegistryProblem, below_http, too_long
 
 if TYPE_CHECKING:
+    import ssl
+
     import urllib3
 
 CERTIFICATES = Path("/etc/docker/certs.d")
@@ -178,6 +178,8 @@ def proxy_for(scheme: str, host: str) -> str:
 
     Loopback never has one, as in Go's ``ProxyFromEnvironment``, by which docker goes.
     """
+    import urllib.request
+
     if is_loopback(host) or urllib.request.proxy_bypass(host):
         return ""
     proxy = urllib.request.getproxies().get(scheme, "")
@@ -186,6 +188,8 @@ def proxy_for(scheme: str, host: str) -> str:
 
 def tls_context(certificates: Path, host: str) -> ssl.SSLContext:
     """The system's trust, and what docker was told to trust for ``host``."""
+    import ssl
+
     context = ssl.create_default_context()
     # Windows allows no colon in a file name, and docker keeps such files elsewhere there.
     if os.name == "posix" and not host.startswith("."):

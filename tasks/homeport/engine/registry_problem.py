@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import ssl
 from typing import Any, Literal
 
 Kind = Literal["absent", "login", "down", "refused", "broken"]
@@ -42,6 +41,8 @@ def too_long() -> RegistryProblem:
 
 def below_http(error: Exception) -> RegistryProblem:
     """What went wrong below HTTP, in words of our own: urllib3's repeat the URL."""
+    import ssl
+
     from urllib3 import exceptions
 
     if isinstance(error, exceptions.ProxyError | exceptions.ProxySchemeUnknown):
