@@ -25,6 +25,14 @@ from mutations import (
 )
 
 _RUN = "FROM BASE\nRUN echo NONCE > /out\n"
+_BY_PLATFORM = """\
+FROM scratch AS amd64
+COPY a.txt /
+FROM scratch AS arm64
+COPY b.txt /
+FROM $TARGETARCH
+CMD ["x"]
+"""
 _SOME = "0" * 63
 _EVEN_IF_NOT = "all options count that may change what a step does"
 
@@ -56,10 +64,10 @@ OPTIONS = (
     rebuilt("option-platforms-file", write("a.txt", "2"), "FROM scratch\nCOPY a.txt /\n",
             spec={"platforms": ["linux/amd64", "linux/arm64"]}),
     rebuilt("option-platform-chooses-a-stage", write("b.txt", "2"),
-            "FROM scratch AS amd64\nCOPY a.txt /\nFROM scratch AS arm64\nCOPY b.txt /\nFROM $TARGETARCH\nCMD [\"x\"]\n",
+            _BY_PLATFORM,
             spec={"platforms": ["linux/amd64", "linux/arm64"]}),
     same("option-platform-does-not-choose-a-stage", write("b.txt", "2"),
-         "FROM scratch AS amd64\nCOPY a.txt /\nFROM scratch AS arm64\nCOPY b.txt /\nFROM $TARGETARCH\nCMD [\"x\"]\n",
+         _BY_PLATFORM,
          spec={"platforms": ["linux/amd64"]}),
     rebuilt("option-no-cache", option("no-cache", True), _RUN, homeport=ALWAYS),
     rebuilt("option-no-cache-filter", option("no-cache-filter", ["app"]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mutations import (
+    DOCKERFILE,
     Case,
     all_of,
     argument,
@@ -105,11 +106,11 @@ _NORMALISED = {
 
 INSTRUCTIONS = (
     *(
-        rebuilt(f"instruction-{name}", dockerfile(f"{old}\n", f"{new}\n"), f"FROM BASE\nCOPY a.txt /\n{old}\n")
+        rebuilt(f"instruction-{name}", dockerfile(f"{old}\n", f"{new}\n"), f"{DOCKERFILE}{old}\n")
         for name, (old, new) in _INSTRUCTIONS.items()
     ),
     *(
-        same(f"instruction-{name}", dockerfile(f"{old}\n", f"{new}\n"), f"FROM BASE\nCOPY a.txt /\n{old}\n",
+        same(f"instruction-{name}", dockerfile(f"{old}\n", f"{new}\n"), f"{DOCKERFILE}{old}\n",
              false_build=reason)
         for name, (old, new, reason) in _NORMALISED.items()
     ),

@@ -39,8 +39,8 @@ BASE_IMAGES = (
     rebuilt("base-with-a-stage-of-its-name", _TWO, "FROM MINE-base AS MINE-base\nCOPY a.txt /\n", setup=_ONE),
     same("base-pinned-and-moved", _TWO, _PINNED,
          setup=(*_ONE, pin("Dockerfile", "BASE-one")), homeport=ALWAYS,
-         false_build="an image that the engine doesn't have by this name is looked up in its registry, and this one "
-         "is in none"),
+         false_build="an image that the engine doesn't have by this name is looked up in its registry, "
+         "and this one is in none"),
     rebuilt("base-pinned-to-another",
             all_of(_TWO, write("Dockerfile", _PINNED), pin("Dockerfile", "BASE-two")),
             _PINNED, setup=(*_ONE, pin("Dockerfile", "BASE-one"))),
