@@ -35,7 +35,7 @@ def test_nothing_to_do_one_change_and_a_base(make: Make) -> None:
     before = skipping.own_records()
     assert stack.build().built == {"base", "api", "web", "other"}
     records = skipping.own_records()
-    assert records > before, "this test sees which builds the engine made"
+    assert len(records - before) == 4, "this test sees which builds the engine made"
 
     nothing = stack.build()
     assert nothing.skipped == {"api", "web", "other"}

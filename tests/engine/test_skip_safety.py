@@ -154,7 +154,7 @@ def test_two_builds_at_once_of_two_copies(make: Make) -> None:
     (other / "web/f").write_text("web 2\n")
     started = [stack.start(folder=folder) for folder in (stack.folder, other)]
     for process in started:
-        assert len(skipping.finish(process).built) == 4
+        assert skipping.finish(process).built >= {"base", "api", "web"}
     second = Repository(other, stack.prefix, stack.run, stack.cache)
     for copy, version in ((stack, "1"), (second, "2"), (stack, "1")):
         copy.build()

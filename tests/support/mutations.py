@@ -8,7 +8,8 @@ In all texts (files, definitions, tags) these words are replaced:
 - NONCE by a text that no other case has, and no other session;
 - BASE and BASE-name by images of `BASES`, BASES by their repository;
 - MINE-name by an image name of the case's own;
-- CASE by the case's folder as bake sees it, HERE by the same as an absolute path.
+- CASE by the case's folder as bake sees it, HERE by the same as an absolute path;
+- THIS-PLATFORM by the engine's, such as linux/amd64.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import os
 import shutil
 import socket
 import subprocess
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,7 @@ FILES = {"a.txt": "one NONCE\n", "b.txt": "bee NONCE\n"}
 
 @dataclass
 class Place:
-    """One case as it stands: its folder, and its targets in the definition, the main one under no name."""
+    """One case as it stands: its folder, and the targets of its definition, the main one under no name."""
 
     name: str
     folder: Path
@@ -69,6 +70,11 @@ class Place:
         return [self.fill(item) for item in value] if isinstance(value, list | tuple) else value
 
 
+def encoded(text: str) -> bytes:
+    """As UTF-8, but for bytes that are none: "\\udce4" stands for the byte E4."""
+    return text.encode("utf-8", "surrogateescape")
+
+
 Action = Callable[[Place], object]
 
 
@@ -76,8 +82,8 @@ Action = Callable[[Place], object]
 class Case:
     """One mutation, and what becomes of the image.
 
-    `setup` is done before the first build: links, modes, tags. `others` are more targets by a short name; those
-    in `first` are built, and kept, before. `environment` holds the variables before and after.
+    `setup` is done before the first build: links, modes, tags. `others` are more targets by a short name;
+    those in `first` are built, and kept, before. `environment` holds the variables before and after.
     """
 
     name: str
@@ -91,6 +97,8 @@ class Case:
     others: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, hash=False)
     first: tuple[str, ...] = ()
     environment: tuple[Mapping[str, str], Mapping[str, str]] = field(default=({}, {}), hash=False)
+    needs: str = ""
+    """What not every machine has: "root", or "attributes" (extended ones of files)."""
     false_build: str = ""
     """Why homeport builds although BuildKit's image stays the same. Empty: it doesn't."""
 
@@ -109,11 +117,6 @@ def same(name: str, change: Action, dockerfile: str | None = DOCKERFILE, **more:
 def asked(name: str, change: Action, homeport: str, dockerfile: str | None = DOCKERFILE, **more: Any) -> Case:
     """A mutation that only homeport is asked about."""
     return Case(name, change, NOT_COMPARED, homeport, dockerfile, **more)
-
-
-def false_builds(cases: Iterable[Case]) -> dict[str, str]:
-    """By mutation: why homeport builds though BuildKit would make the same image."""
-    return {case.name: case.false_build for case in cases if case.false_build}
 
 
 # -- actions: files ---------------------------------------------------------------------------------------
@@ -137,7 +140,7 @@ def write(path: str, text: str) -> Action:
     def act(place: Place) -> None:
         file = place.folder / path
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(place.fill(text).encode())
+        file.write_bytes(encoded(place.fill(text)))
 
     return act
 
@@ -147,9 +150,9 @@ def edit(path: str, old: str, new: str) -> Action:
 
     def act(place: Place) -> None:
         file = place.folder / path
-        text, wanted = file.read_bytes().decode(), place.fill(old)
+        text, wanted = file.read_bytes(), encoded(place.fill(old))
         assert wanted in text, f"{place.name}: {wanted!r} is not in {path}"
-        file.write_bytes(text.replace(wanted, place.fill(new)).encode())
+        file.write_bytes(text.replace(wanted, encoded(place.fill(new))))
 
     return act
 

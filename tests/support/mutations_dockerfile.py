@@ -60,6 +60,8 @@ TEXT = (
     rebuilt("run-heredoc-tabs", dockerfile("<<EOF", "<<-EOF"),
             "FROM BASE\nRUN <<EOF\n\techo NONCE > /out\nEOF\n"),
     rebuilt("copy-heredoc", dockerfile("one", "two"), "FROM BASE\nCOPY <<EOF /out\none NONCE\nEOF\n"),
+    same("copy-heredoc-not-utf-8", dockerfile("\udce4", "\udcf6"),
+         "FROM BASE\nCOPY <<EOF /out\n\udce4 NONCE\nEOF\n"),
     rebuilt("copy-heredoc-comment", dockerfile("# one", "# two"),
             "FROM BASE\nCOPY <<EOF /out\n# one NONCE\nEOF\n"),
     rebuilt("copy-heredoc-quoted", dockerfile("<<EOF", '<<"EOF"'),

@@ -52,15 +52,15 @@ CONTENT = (
     same("mtime-only", date("a.txt", 1_000_000_000)),
     same("mtime-of-a-folder", date("dir/sub", 1_000_000_000), _FOLDER, files=_INSIDE),
     same("rewritten-as-it-was", all_of(remove("a.txt"), write("a.txt", "one NONCE\n"))),
-    same("owner", chown("a.txt", 1234, 1234)),
+    same("owner", chown("a.txt", 1234, 1234), needs="root"),
     same("content-not-copied", write("b.txt", "changed")),
     same("added-not-copied", write("c.txt", "new")),
     same("renamed-not-copied", rename("b.txt", "c.txt")),
-    rebuilt("xattr-of-the-user", all_of(xattr("a.txt", "user.colour", "red"), afresh)),
+    rebuilt("xattr-of-the-user", all_of(xattr("a.txt", "user.colour", "red"), afresh), needs="attributes"),
     rebuilt("xattr-of-the-user-of-a-folder", all_of(xattr("dir", "user.colour", "red"), afresh), _FOLDER,
-            files=_INSIDE),
-    same("xattr-of-the-system", all_of(xattr("a.txt", "security.homeport", "red"), afresh)),
-    same("xattr-not-copied", xattr("b.txt", "user.colour", "red")),
+            files=_INSIDE, needs="attributes"),
+    same("xattr-of-the-system", all_of(xattr("a.txt", "security.homeport", "red"), afresh), needs="root"),
+    same("xattr-not-copied", xattr("b.txt", "user.colour", "red"), needs="attributes"),
 )  # fmt: skip
 
 MODES = (

@@ -158,7 +158,7 @@ NAMED_CONTEXTS = (
     rebuilt("folder-by-a-link-led-elsewhere", symlink("src", "other"), _COPY_SRC, spec=_SRC,
             files={"real/x.txt": "1 NONCE", "other/x.txt": "2 NONCE"}, setup=(symlink("src", "real"),)),
     rebuilt("folder-for-a-platform", write("src/x.txt", "2"), "FROM BASE\nCOPY --from=src x.txt /\n",
-            homeport=ALWAYS, files=_SRC_FILES, spec={"contexts": {"src::linux/amd64": "CASE/src"}}),
+            homeport=ALWAYS, files=_SRC_FILES, spec={"contexts": {"src::THIS-PLATFORM": "CASE/src"}}),
     rebuilt("folder-in-place-of-a-stage", write("src/x.txt", "2"),
             "FROM BASE AS src\nRUN echo NONCE > /x.txt\nFROM BASE\nCOPY --from=src /x.txt /\n",
             files=_SRC_FILES, spec=_SRC),
@@ -246,6 +246,49 @@ LINKED = (
             spec={"contexts": {"base": "docker-image://MINE-base"}}, others=_TAGGED_TARGET, first=("base",)),
 )  # fmt: skip
 
+_TWO_SOURCES = "FROM BASE\nCOPY --from=one /a.txt /1\nCOPY --from=two /a.txt /2\n"
+_PAIR = {name: {"dockerfile-inline": f"FROM BASE\nCOPY {name}.txt /a.txt\n"} for name in ("a", "b")}
+_TAGGED_PAIR = {name: {**spec, "tags": [f"MINE-{name}"]} for name, spec in _PAIR.items()}
+
+# What is named stays the same, and so does everything behind the names; only which is which changes.
+SWAPPED = (
+    rebuilt("swapped-folders", option("contexts", {"one": "CASE/two", "two": "CASE/one"}), _TWO_SOURCES,
+            files={"one/a.txt": "1 NONCE", "two/a.txt": "2 NONCE"},
+            spec={"contexts": {"one": "CASE/one", "two": "CASE/two"}}),
+    rebuilt("swapped-images", option("contexts",
+            {"one": "docker-image://BASE-two", "two": "docker-image://BASE-one"}),
+            "FROM BASE\nCOPY --from=one /own /1\nCOPY --from=two /own /2\n",
+            spec={"contexts": {"one": "docker-image://BASE-one", "two": "docker-image://BASE-two"}}),
+    rebuilt("swapped-images-of-stages",
+            option("contexts", {"one": "docker-image://BASE-two", "two": "docker-image://BASE-one"}),
+            "FROM one AS a\nFROM two\nCOPY --from=a /own /1\n",
+            spec={"contexts": {"one": "docker-image://BASE-one", "two": "docker-image://BASE-two"}}),
+    rebuilt("swapped-linked-targets",
+            option("contexts", {"one": "target:swapped-linked-targets-b",
+            "two": "target:swapped-linked-targets-a"}),
+            _TWO_SOURCES, others=_PAIR,
+            spec={"contexts": {"one": "target:swapped-linked-targets-a",
+            "two": "target:swapped-linked-targets-b"}}),
+    rebuilt("swapped-tags-of-targets",
+            all_of(option("tags", ["MINE-b"], "a"), option("tags", ["MINE-a"], "b")),
+            "FROM BASE\nCOPY --from=MINE-a /a.txt /1\nCOPY --from=MINE-b /a.txt /2\n",
+            others=_TAGGED_PAIR, first=("a", "b")),
+    rebuilt("swapped-tags-of-images", all_of(tag("BASE-two", "MINE-a"), tag("BASE-one", "MINE-b")),
+            "FROM BASE\nCOPY --from=MINE-a /own /1\nCOPY --from=MINE-b /own /2\n",
+            setup=(tag("BASE-one", "MINE-a"), tag("BASE-two", "MINE-b"))),
+    rebuilt("swapped-linked-target-and-image",
+            option("contexts", {"one": "docker-image://BASE-one",
+            "two": "target:swapped-linked-target-and-image-a"}),
+            "FROM BASE\nCOPY --from=one /shared /1\nCOPY --from=two /shared /2\n",
+            others={"a": {"dockerfile-inline": "FROM BASE\nCOPY a.txt /shared\n"}},
+            spec={"contexts": {"one": "target:swapped-linked-target-and-image-a",
+            "two": "docker-image://BASE-one"}}),
+    rebuilt("swapped-arguments", option("args", {"X": "2", "Y": "1"}),
+            "FROM BASE\nARG X\nARG Y\nRUN echo $X $Y NONCE > /out\n", spec={"args": {"X": "1", "Y": "2"}}),
+    rebuilt("swapped-contents", all_of(write("a.txt", "bee NONCE\n"), write("b.txt", "one NONCE\n")),
+            "FROM BASE\nCOPY a.txt /\nCOPY b.txt /\n"),
+)  # fmt: skip
+
 _BIND = "FROM BASE\nRUN --mount=type=bind,source=a.txt,target=/in cat /in > /out\n"
 _KEEP = "FROM BASE\nRUN --mount=type=cache,id=NONCE,target=/c echo NONCE > /out\n"
 _SECRET = "FROM BASE\nRUN --mount=type=secret,id=one cat /run/secrets/one > /out; echo NONCE\n"  # noqa: S105 - no secret
@@ -293,4 +336,4 @@ MOUNTS = (
             "FROM BASE\nRUN --mount=type=ssh,id=one echo NONCE > /out\n"),
 )  # fmt: skip
 
-CASES: tuple[Case, ...] = (*BASE_IMAGES, *TRIGGERS, *NAMED_CONTEXTS, *LINKED, *MOUNTS)
+CASES: tuple[Case, ...] = (*BASE_IMAGES, *TRIGGERS, *NAMED_CONTEXTS, *LINKED, *SWAPPED, *MOUNTS)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from engine_fixtures import LABEL, DockerSession, run_program
+from engine_fixtures import LABEL, DockerSession, docker, run_program
 from mutations import (
     ALWAYS,
     BASES,
@@ -27,6 +27,7 @@ from mutations import (
     SAME,
     Case,
     Place,
+    encoded,
     nothing,
     same,
 )
@@ -34,7 +35,7 @@ from mutations import (
 AT_ONCE = 2
 """Bakes at the same time: half of a build is waiting for the disk."""
 
-BATCH = 20
+BATCH = 24
 """Targets in one bake: with some hundreds the docker driver's builds fail with "no such job"."""
 
 VARIABLES = {"ORACLE": {"default": "none"}}
@@ -80,10 +81,23 @@ def problem(case: Case, seen: Observed) -> str:
     return ""
 
 
+def why_not(case: Case, folder: Path) -> str:
+    """Why a mutation can't be made on this machine; empty if it can."""
+    if case.needs == "root" and os.geteuid() != 0:
+        return "needs root"
+    if case.needs == "attributes":
+        try:
+            os.setxattr(folder, "user.homeport", b"1")
+        except (OSError, AttributeError):
+            return "needs a file system with extended attributes"
+    return ""
+
+
 def observe_all(
     cases: Sequence[Case], folder: Path, session: DockerSession, tiny: str
 ) -> dict[str, Observed]:
     """Ask about all cases, those with the same environment together."""
+    cases = [case for case in cases if not why_not(case, folder)]
     _make_bases(folder, session, tiny)
     unknown = _unknown_flags(folder)
     # Of a language that this BuildKit doesn't have, only homeport is asked.
@@ -91,16 +105,22 @@ def observe_all(
     worlds: dict[str, list[Case]] = {}
     for case in cases:
         worlds.setdefault(json.dumps(case.environment, sort_keys=True), []).append(case)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        found = pool.map(
+            lambda numbered: _observe(numbered[1], folder / f"world{numbered[0]}", session),
+            enumerate(worlds.values()),
+        )
+        return {name: seen for each in found for name, seen in each.items()}
+
+
+def _observe(cases: Sequence[Case], folder: Path, session: DockerSession) -> dict[str, Observed]:
+    """Ask about cases of the same environment, again if somebody empties the engine's cache meanwhile."""
     seen: dict[str, Observed] = {}
-    for number, members in enumerate(worlds.values()):
-        left = members
-        for attempt in range(TRIES):
-            found = _Round(left, folder / f"world{number}-{attempt}", session).run()
-            # Somebody else may empty the engine's cache meanwhile: then nothing can be said of the batch.
+    for attempt in range(TRIES):
+        left = [case for case in cases if case.name not in seen]
+        if left:
+            found = _Round(left, folder.with_name(f"{folder.name}-{attempt}"), session).run()
             seen |= {name: each for name, each in found.items() if each is not None}
-            left = [case for case in left if case.name not in seen]
-            if not left:
-                break
     return seen
 
 
@@ -147,6 +167,7 @@ class _Round:
         self._root = root
         self._session = session
         self._before, self._after = cases[0].environment
+        self._platform = docker("version", "--format", "{{.Server.Os}}/{{.Server.Arch}}")
         count = -(-len(cases) // BATCH)
         self._batches = [
             [same(f"control-{number}", nothing, environment=cases[0].environment), *cases[number::count]]
@@ -186,6 +207,7 @@ class _Round:
             "MINE-": self._session.name(f"oracle-{self._root.name}-{case.name}-"),
             "CASE": case.name,
             "HERE": os.fspath(folder),
+            "THIS-PLATFORM": self._platform,
         }
         words["BASES"] = self._session.name("oracle-base")
         words |= {f"BASE-{name}" if name else "BASE": _base(self._session, name) for name in BASES}
@@ -199,7 +221,7 @@ class _Round:
             texts["Dockerfile"] = case.dockerfile
         for path, text in texts.items():
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            (folder / path).write_bytes(place.fill(text).encode())
+            (folder / path).write_bytes(encoded(place.fill(text)))
         for action in case.setup:
             action(place)
         return place

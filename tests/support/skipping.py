@@ -87,7 +87,7 @@ class Repository:
         *args: str,
         code: int | None = 0,
         env: Mapping[str, str] | None = None,
-        timeout: float = 120,
+        timeout: float = 300,
     ) -> Outcome:
         """Build as told; whatever happens, there is no traceback. ``code`` None: any exit code."""
         words = ["build", "--parallel", *args, "--json", "-"]
@@ -141,7 +141,7 @@ def outcome(done: subprocess.CompletedProcess[str], code: int | None = 0) -> Out
 
 def finish(process: subprocess.Popen[str], code: int | None = 0, said: str = "") -> Outcome:
     """Wait for a build that was started; ``said`` is what was read of it already."""
-    output, errors = process.communicate(timeout=120)
+    output, errors = process.communicate(timeout=300)
     done = subprocess.CompletedProcess(process.args, process.returncode, output, said + errors)
     return outcome(done, code)
 

@@ -17,6 +17,7 @@ from homeport.build.retry import backoff, transient_class
         ("failed to receive status: rpc error: code = Unknown desc = no such job abc", "engine-busy"),
         ("rpc error: code = Unavailable desc = error reading from server", "engine-busy"),
         ("failed to prepare extraction snapshot x: parent snapshot sha256:1 does not exist", "image-store"),
+        ('failed to solve: image "docker.io/library/x:latest": already exists', "image-store"),
         # What comes again however often one tries:
         (
             'process "sh -c curl x: connection reset by peer" did not complete successfully: exit code: 7',

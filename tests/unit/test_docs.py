@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from homeport.model.config import BuildConfig, Config, parse_config
+from mutations_all import false_builds
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -22,3 +23,10 @@ def test_the_example_configuration_has_every_key_with_its_default() -> None:
     assert set(document["build"]) == {
         field.name.replace("_", "-") for field in dataclasses.fields(BuildConfig)
     }
+
+
+def test_the_guide_lists_every_reason_for_a_build_too_many() -> None:
+    guide = (ROOT / "docs" / "DOCKER_BUILD_GUIDE.md").read_text(encoding="utf-8")
+    section = guide.partition("### Built although BuildKit")[2].partition("\n## ")[0]
+    bullets = {" ".join(item.split()) for item in section.split("\n- ")[1:]}
+    assert bullets == set(false_builds().values())

@@ -22,6 +22,7 @@ from homeport.model.reference import normalized, split_host
 Wanted = tuple[str, tuple[str, ...]]
 
 _PINNED = re.compile(r"@(sha256:[0-9a-f]{64})$")
+_FRONTEND = ("frontend",)
 _AT_ONCE = 16
 _PULLS = 4
 
@@ -65,11 +66,16 @@ def _in_engine(wanted: list[Wanted], platform: str) -> dict[Wanted, Base]:
 
 
 def _in_registries(wanted: list[Wanted], distribution: Distribution) -> dict[Wanted, Base]:
+    pinned = {
+        item: Base(digest[1])
+        for item in wanted
+        if item[1] == _FRONTEND and (digest := _PINNED.search(item[0]))
+    }
     hosts: dict[str, list[Wanted]] = {}
-    for item in wanted:
+    for item in (item for item in wanted if item not in pinned):
         hosts.setdefault(split_host(normalized(item[0]))[0], []).append(item)
     if not hosts:
-        return {}
+        return pinned
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         # One question first: a registry that is down must cost one time limit, not one for each image.
         firsts = {host: pool.submit(_ask, items[0], distribution) for host, items in hosts.items()}
@@ -83,15 +89,14 @@ def _in_registries(wanted: list[Wanted], distribution: Distribution) -> dict[Wan
                 else:
                     later[item] = pool.submit(_ask, item, distribution)
         found |= {item: future.result() for item, future in later.items()}
-    return found
+    return found | pinned
 
 
 def _ask(item: Wanted, distribution: Distribution) -> Base:
     image, platforms = item
     try:
-        if platforms == ("frontend",):
-            pinned = _PINNED.search(image)
-            return Base(pinned[1] if pinned else distribution.digest(image))
+        if platforms == _FRONTEND:
+            return Base(distribution.digest(image))
         manifest = distribution.manifest(image)
         configs = [distribution.config(manifest, platform) for platform in platforms]
     except RegistryProblem as problem:

@@ -21,7 +21,7 @@ from homeport.model.fingerprint import Fingerprint, Listing, digest_of
 from homeport.model.ignore import PatternError
 from homeport.model.reading import Reading, Source, platform_args, read
 from homeport.model.reference import familiar, normalized, repository
-from homeport.model.targets import TARGET_SCHEME, Target
+from homeport.model.targets import TARGET_SCHEME, Target, attributes
 from homeport.sources.context import Contexts, Reads, ignore_files
 from homeport.sources.disk import SourceProblem
 
@@ -194,8 +194,18 @@ class Fingerprints:
         for output in target.outputs:
             if output.get("type") not in {"image", "docker", "registry", "cacheonly"} or "dest" in output:
                 draft.unknown[f"its result is written as {output.get('type')}"] = None
-            elif settings := {key: value for key, value in output.items() if key not in _OUTPUT_PLACES}:
-                draft.add("option output", settings)
+        settings = [
+            {key: value for key, value in output.items() if key not in _OUTPUT_PLACES}
+            for output in target.outputs
+        ]
+        if any(settings):
+            draft.add("option output", settings)
+        inline = [
+            item for item in map(attributes, spec.get("cache-to") or ()) if item.get("type") == "inline"
+        ]
+        if inline:
+            # The only cache that is written into the image itself.
+            draft.add("option cache-to", inline)
         if epoch := self._environment.get("SOURCE_DATE_EPOCH"):
             draft.add("environment SOURCE_DATE_EPOCH", epoch)
         if self._environment.get("EXPERIMENTAL_BUILDKIT_SOURCE_POLICY"):
@@ -289,12 +299,16 @@ class Fingerprints:
         if maker := self._maker(target, reference):
             found = self._one(maker, above)
             draft.inputs[f"target {maker}"] = found.digest
+            # Which name leads to it counts, too: two of them could change places.
+            draft.add(f"link {reference}", maker)
             if found.unknown:
                 draft.unknown[f"it builds on {maker}: {found.unknown[0]}"] = None
             return
         if image := self._image(target, reference):
             if image != "scratch":
                 self._add_base(draft, f"image {image}", image, draft.platforms)
+            if image != reference:
+                draft.add(f"link {reference}", image)
             return
         context = self._context(target, reference) or ""
         if is_remote(context) or "://" in context.removeprefix("cwd://"):

@@ -22,7 +22,12 @@ TRANSIENT: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("registry-overloaded", r"toomanyrequests|429 Too Many Requests|50[0234] [A-Z][a-z]+ ?[A-Z]?[a-z]*"),
         ("engine-busy", r"no such job|code = Unavailable|transport is closing|failed to receive status"),
         # containerd tidies up while images are written: seen on Engine 28 with images built over others.
-        ("image-store", r"failed to prepare extraction snapshot|parent snapshot \S+ does not exist"),
+        # Two builds that give a name nobody had yet do it at the same time, and one of them fails.
+        (
+            "image-store",
+            r"failed to prepare extraction snapshot|parent snapshot \S+ does not exist"
+            r"|image \S+: already exists",
+        ),
     )
 )
 
