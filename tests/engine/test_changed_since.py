@@ -140,7 +140,7 @@ def test_a_shallow_clone(
     assert "It is a shallow clone" in missing.stderr
     assert "git fetch --depth=1 origin main" in missing.stderr
 
-    # As it says; the common ancestor is still missing, so what happened on main counts, too: never too little.
+    # As it says; the common ancestor is still missing, so what happened on main counts: never too little.
     git(clone, "fetch", "--quiet", "--depth=1", "origin", "main:refs/remotes/origin/main")
     assert affected(clone, "origin/main") == ["api", "base", "web"]
     done = run_homeport(["build", "--changed-since", "origin/main", "--dry-run"], clone)

@@ -10,6 +10,7 @@ import posixpath
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from homeport.model import graph
 from homeport.model.reading import Source
@@ -18,6 +19,7 @@ from homeport.sources.tree import component_matcher
 
 _DEFINITION = re.compile(r"(^|[._-])(compose|bake)\b.*\.(ya?ml|hcl|json)$|\.hcl$|^\.env$", re.IGNORECASE)
 """Names of files that say what is built: which of them include which others only bake and Compose know."""
+_SETTINGS = (".yml", ".yaml", ".json", ".hcl", ".env", ".toml")
 
 
 _WHOLE = "."
@@ -36,10 +38,30 @@ class Touched:
     unknown: bool = False
 
 
-def affected(targets: Mapping[str, Touched], needs: graph.Graph, paths: Iterable[str]) -> dict[str, str]:
-    """By target that can be affected by changes of ``paths`` (absolute), the reason in a few words."""
+def affected(
+    targets: Mapping[str, Touched],
+    needs: graph.Graph,
+    paths: Iterable[str],
+    definitions: Mapping[str, str] = MappingProxyType({}),
+) -> dict[str, str]:
+    """By target that can be affected by changes of ``paths`` (absolute), the reason in a few words.
+
+    ``definitions`` are the files that say what is built, and their texts. Whatever these mention by its name
+    may belong to them (``include``, ``extends``, ``env_file``), and so may files that are called like them.
+    """
     changed = sorted(map(_slashed, paths))
-    everything = next((path for path in changed if _DEFINITION.search(posixpath.basename(path))), "")
+    said = "\0".join(definitions.values())
+    own = set(map(_slashed, definitions))
+    everything = next(
+        (
+            path
+            for path in changed
+            if path in own
+            or _DEFINITION.search(posixpath.basename(path))
+            or (path.endswith(_SETTINGS) and posixpath.basename(path) in said)
+        ),
+        "",
+    )
     visible: dict[tuple[str, tuple[str, ...]], list[str]] = {}
 
     def inside(reads: Reads) -> list[str]:
@@ -78,6 +100,16 @@ def _reads(reads: Reads, path: str) -> bool:
         path == _WHOLE
         or any(_matches(source, path) for source in reads.sources)
         or any(not node.path or f"{path}/".startswith(f"{node.path}/") for node in reads.nodes)
+        or _was_searched(reads, path)
+    )
+
+
+def _was_searched(reads: Reads, path: str) -> bool:
+    """Whether a wildcard was looked for where ``path`` is: behind a link, deleted files show only so."""
+    name = posixpath.basename(path)
+    folder = posixpath.dirname(f"{_slashed(reads.folder)}/{path}")
+    return folder in map(_slashed, reads.deciding) and any(
+        component_matcher(posixpath.basename(source.path.rstrip("/"))).match(name) for source in reads.sources
     )
 
 

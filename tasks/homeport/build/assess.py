@@ -15,12 +15,13 @@ from homeport.build.fingerprints import Fingerprints
 from homeport.build.links import tag_dependencies
 from homeport.build.options import BuildOptions
 from homeport.build.record import Record
-from homeport.build.standing import Standing
+from homeport.build.standing import Standing, push_names
 from homeport.engine import images
 from homeport.engine.distribution import Distribution
 from homeport.engine.images import Image
 from homeport.model import graph
 from homeport.model.fingerprint import INPUTS_LABEL, LABEL, Fingerprint, Recorded, read_label
+from homeport.model.reference import normalized
 from homeport.model.result import BuildResult, Status, TargetResult
 
 
@@ -59,16 +60,17 @@ class Assessment:
         """Fetch the base images of the targets anew; returns warnings."""
         return refresh(self.facts, self._first.images(self._names()))
 
-    def narrow(self, paths: Iterable[str]) -> dict[str, str]:
+    def narrow(self, paths: Iterable[str], definitions: Mapping[str, str]) -> dict[str, str]:
         """Leave of the targets that were asked for those that changes of these files can affect.
 
-        Returns why, by target; the others are neither built nor looked for, unless these build on them.
+        ``definitions`` are the texts of the files that say what is built, by their absolute paths. Returns
+        why, by target; the others are neither built nor looked for, unless these build on them.
         """
         requested = self.facts.definition.requested
         names = self._names()
         self._first.of(names)
         needs = {name: tuple(need for need in self._needs[name] if need in names) for name in names}
-        found = affected({name: self._first.touched(name) for name in names}, needs, paths)
+        found = affected({name: self._first.touched(name) for name in names}, needs, paths, definitions)
         self.facts = replace(
             self.facts,
             definition=replace(
@@ -86,9 +88,9 @@ class Assessment:
         """How the targets that were asked for, and all that they build on, stand now."""
         names = self._names()
         everything = self._first.of(names)
-        fingerprints = {name: everything[name] for name in names}
+        fingerprints = self._without_shared_names({name: everything[name] for name in names})
         if not self._options.skip:
-            return Standing(fingerprints)
+            return Standing(fingerprints, tagged=self._tagged)
         found, current, warnings = existing.look_up(
             self.facts, fingerprints, self._options, self._record, self._distribution
         )
@@ -96,7 +98,23 @@ class Assessment:
         before = {name: last for name in due if (last := self._last(name, current.get(name)))}
         unexplained = [name for name in due if name not in before]
         before |= existing.recorded_far(self.facts, unexplained, self._options, self._distribution)
-        return Standing(fingerprints, found, before, current, warnings)
+        return Standing(fingerprints, found, before, current, warnings, self._tagged)
+
+    def _without_shared_names(self, found: dict[str, Fingerprint]) -> dict[str, Fingerprint]:
+        """Targets that give one name to different images are always built: it can mean only one of them."""
+        owners: dict[str, list[str]] = {}
+        for name in found:
+            target = self.facts.definition.targets[name]
+            every = {normalized(tag) for tag in (*target.tags, *push_names(target, self._options))}
+            for tag in every:
+                owners.setdefault(tag, []).append(name)
+        for tag, names in owners.items():
+            if len({found[name].digest for name in names}) > 1:
+                for name in names:
+                    others = ", ".join(other for other in names if other != name)
+                    reason = f"{others} has the name {tag.removeprefix('docker.io/')}, too"
+                    found[name] = replace(found[name], unknown=(*found[name].unknown, reason))
+        return found
 
     def _last(self, name: str, image: Image | None) -> Recorded | None:
         """What the target's last image was made of: by the record here, else by the image's own label."""

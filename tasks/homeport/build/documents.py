@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from homeport.build.facts import BuildFacts
+from homeport.build.links import makers
 from homeport.build.options import BuildOptions
 from homeport.build.standing import push_names
 from homeport.errors import DefinitionError, EnvironmentProblem
 from homeport.model.fingerprint import INPUTS_LABEL, LABEL, Fingerprint, label
-from homeport.model.reference import cache_reference, familiar, repository
+from homeport.model.reference import cache_reference
 from homeport.model.targets import TARGET_SCHEME, Target, escape
 
 _NO_EXPORT = "type=cacheonly"
@@ -69,16 +70,7 @@ def _linked_spec(
     spec = dict(target.spec)
     contexts = dict(spec.get("contexts") or {})
     linked: dict[str, Any] = {}
-    links = {key: value for key, value in contexts.items() if str(value).startswith(TARGET_SCHEME)}
-    if not facts.builder.shares_engine_images:
-        # This builder can't see the engine's images, so a tag has to become a link, too.
-        links |= {familiar(image): f"{TARGET_SCHEME}{maker}" for image, maker in tagged[target.name].items()}
-    else:
-        # By its tag alone BuildKit would look for it in the tag's own registry.
-        far = {image: maker for image, maker in tagged[target.name].items() if _is_far(images.get(maker, ""))}
-        links |= {familiar(image): f"{TARGET_SCHEME}{maker}" for image, maker in far.items()}
-    for key, value in links.items():
-        maker = str(value)[len(TARGET_SCHEME) :]
+    for key, maker in makers(target, tagged[target.name]).items():
         # With "pull" BuildKit would look for the image in a registry, and perhaps find somebody else's.
         if maker in images and not spec.get("pull"):
             contexts[key] = f"docker-image://{images[maker]}"
@@ -125,11 +117,6 @@ def _push(
     # With tags, buildx would give every output all the names, and push the local ones too.
     spec.pop("tags", None)
     return names
-
-
-def _is_far(image: str) -> bool:
-    """Whether an image that others build on is in a registry only: then its name has a digest and no tag."""
-    return "@" in image and repository(image) == image.partition("@")[0]
 
 
 def registry_problem(facts: BuildFacts, registry: str) -> EnvironmentProblem:

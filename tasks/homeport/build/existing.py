@@ -49,6 +49,7 @@ def look_up(
     there, warnings = _in_registries(
         {name: refs for name, refs in wanted.items() if refs}, facts, known, options, distribution
     )
+
     found = {
         name: Found(
             here[name].image if name in here else "",

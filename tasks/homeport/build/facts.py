@@ -116,6 +116,20 @@ def read_dockerfiles(facts: BuildFacts, cwd: Path) -> BuildFacts:
     return replace(facts, images=images, dockerfiles=dockerfiles, readings=readings, unreadable=unreadable)
 
 
+def definition_files(cwd: Path, files: Sequence[str]) -> dict[str, str]:
+    """The texts of the files that say what is built, by their absolute paths; a deleted one has none."""
+    names = [*files] or [*buildx.BAKE_FILES, *buildx.COMPOSE_FILES]
+    found: dict[str, str] = {}
+    for name in names:
+        path = Path(os.path.realpath(cwd)) / name
+        try:
+            text = path.read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            text = ""
+        found |= {str(path): text, os.path.realpath(path): text}
+    return found
+
+
 def _definition(
     command: Sequence[str], files: Sequence[str], names: Sequence[str], cwd: Path
 ) -> tuple[Definition, tuple[str, ...]]:

@@ -115,10 +115,13 @@ class Fingerprints:
         dockerfile = self._dockerfile(target)
         own = (dockerfile,) if dockerfile else ()
         files = (*own, *ignore_files(local_path(target.context, self._cwd), dockerfile))
-        more = (ignore_files(Path(reads.folder), None)[0] for reads in draft.reads)
+        more = [ignore_files(Path(reads.folder), None)[0] for reads in draft.reads]
+        contexts = [local_path(context, self._cwd) for context in (target.context, *target.contexts.values())]
+        # buildx takes either name.
+        other = [path.with_name(name) for path in own for name in ("Dockerfile", "dockerfile")]
         return Touched(
             tuple(draft.reads),
-            tuple(os.path.realpath(path.parent) + os.sep + path.name for path in (*files, *more)),
+            _ways((*files, *more, *contexts, *other), self._cwd),
             # What couldn't be read completely may have been read wrongly.
             any("can't be read" in reason for reason in draft.unknown),
         )
@@ -194,6 +197,10 @@ class Fingerprints:
         for output in target.outputs:
             if output.get("type") not in {"image", "docker", "registry", "cacheonly"} or "dest" in output:
                 draft.unknown[f"its result is written as {output.get('type')}"] = None
+            elif output.get("type") == "registry" or output.get("push") == "true":
+                draft.unknown["its own output pushes it"] = None
+            elif output.get("name"):
+                draft.unknown["its own output names it"] = None
         settings = [
             {key: value for key, value in output.items() if key not in _OUTPUT_PLACES}
             for output in target.outputs
@@ -248,18 +255,24 @@ class Fingerprints:
 
     def _with_triggers(self, draft: _Draft, platform: str, first: Reading, above: tuple[str, ...]) -> Reading:
         """Read again with what the bases make whatever builds on them run (ONBUILD), if they do."""
-        triggers = {base: found for base in first.bases if (found := self._triggers(draft, base, above))}
-        if not triggers:
-            return first
-        target = draft.target
-        return read(
-            self._facts.dockerfiles[target.name],
-            args=target.args,
-            platform=platform_args(platform, self._facts.engine.platform),
-            stage=target.stage,
-            contexts=tuple(target.contexts),
-            triggers=triggers,
-        )
+        target, reading = draft.target, first
+        known: dict[str, tuple[str, ...]] = {}
+        while True:
+            # What runs may need another stage of the file, whose base has such instructions, too.
+            found = {
+                base: triggers for base in reading.bases if (triggers := self._triggers(draft, base, above))
+            }
+            if found == known:
+                return reading
+            known = found
+            reading = read(
+                self._facts.dockerfiles[target.name],
+                args=target.args,
+                platform=platform_args(platform, self._facts.engine.platform),
+                stage=target.stage,
+                contexts=tuple(target.contexts),
+                triggers=known,
+            )
 
     def _triggers(self, draft: _Draft, base: str, above: tuple[str, ...]) -> tuple[str, ...]:
         if maker := self._maker(draft.target, base):
@@ -362,6 +375,21 @@ class Fingerprints:
             return Path(path).relative_to(os.path.realpath(self._cwd)).as_posix()
         except ValueError:
             return path
+
+
+def _ways(paths: Iterable[Path], cwd: Path) -> tuple[str, ...]:
+    """By which names of this machine a change of these paths shows: their own, where they lead to, and each
+    folder on the way that is a link."""
+    found: dict[str, None] = {}
+    for path in paths:
+        whole = Path(os.path.abspath(cwd / path))  # noqa: PTH100 - links are not to be followed here
+        found[str(whole)] = found[os.path.realpath(whole)] = None
+        found[os.path.realpath(whole.parent) + os.sep + whole.name] = None
+        for folder in whole.parents:
+            if folder.is_symlink():
+                found[str(folder)] = None
+                found[os.path.realpath(folder.parent) + os.sep + folder.name] = None
+    return tuple(found)
 
 
 def _id_of(item: object) -> str:

@@ -20,7 +20,7 @@ from homeport.build import plan as planning
 from homeport.build import privileges
 from homeport.build.assess import Assessment
 from homeport.build.carry import Carried, carry, publish
-from homeport.build.facts import BuildFacts
+from homeport.build.facts import BuildFacts, definition_files
 from homeport.build.options import BuildOptions
 from homeport.build.plan import BuildPlan, Skip
 from homeport.build.record import Record, default_path
@@ -46,6 +46,7 @@ class Request:
 
     cwd: Path
     options: BuildOptions
+    files: tuple[str, ...] = ()
     dry_run: bool = False
     explain: tuple[str, ...] | None = None
     """Targets to explain instead of building; none of them named: all."""
@@ -97,7 +98,7 @@ def _narrow(assessment: Assessment, request: Request, console: Console) -> Build
     changes = changes_since(request.cwd, request.changed_since)
     show_warnings((changes.warning,) if changes.warning else (), console)
     before = assessment.facts.definition.requested
-    found = assessment.narrow(changes.paths)
+    found = assessment.narrow(changes.paths, definition_files(request.cwd, request.files))
     left = assessment.facts.definition.requested
     console.print(
         f"{len(left)} of {plural(len(before), 'target')} can be affected by "
@@ -190,6 +191,7 @@ def _settled(
             tags=skip.tags,
             digest=carried[skip.name].image,
             remote="" if skip.found.image or carried[skip.name].loaded else skip.found.in_registry,
+            stale=not skip.found.image and standing.current.get(skip.name) is not None,
             note=_carried_note(skip, carried[skip.name]),
         )
         for skip in plan.skips

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from homeport.model.reference import familiar, normalized
-from homeport.model.targets import Definition
+from homeport.model.targets import TARGET_SCHEME, Definition, Target
 
 IMAGE_SCHEME = "docker-image://"
 
@@ -41,4 +41,20 @@ def tag_dependencies(
                     f"{target.name}: its Dockerfile builds on {image}, which {', '.join(wanted)} all tag; "
                     f"{wanted[0]} is built first."
                 )
+    return found
+
+
+def makers(target: Target, tagged: Mapping[str, str]) -> dict[str, str]:
+    """By context the target that makes it, ``tagged`` being the target's own of :func:`tag_dependencies`.
+
+    A tag that a Dockerfile names is a context, too: as a tag alone it may mean another image by the time
+    that BuildKit looks it up.
+    """
+    contexts = target.contexts
+    found = {familiar(image): maker for image, maker in tagged.items() if familiar(image) not in contexts}
+    for key, value in contexts.items():
+        if value.startswith(TARGET_SCHEME):
+            found[key] = value.removeprefix(TARGET_SCHEME)
+        elif value.startswith(IMAGE_SCHEME) and value.removeprefix(IMAGE_SCHEME) in tagged:
+            found[key] = tagged[value.removeprefix(IMAGE_SCHEME)]
     return found

@@ -9,13 +9,13 @@ from typing import Any
 
 from homeport.build import documents, reasons
 from homeport.build.facts import BuildFacts, is_remote
-from homeport.build.links import tag_dependencies
+from homeport.build.links import makers, tag_dependencies
 from homeport.build.options import BuildOptions
 from homeport.build.standing import Found, Standing
 from homeport.model import graph
 from homeport.model.jobs import default_jobs
 from homeport.model.reference import normalized, repository
-from homeport.model.targets import TARGET_SCHEME, Target
+from homeport.model.targets import Target
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,8 @@ def make(facts: BuildFacts, options: BuildOptions, standing: Standing | None = N
     """
     standing = standing or Standing()
     warnings = [*facts.warnings, *standing.warnings]
-    tagged = tag_dependencies(facts.definition, facts.images, warnings)
+    found = tag_dependencies(facts.definition, facts.images, warnings)
+    tagged = found if standing.tagged is None else standing.tagged  # by which the fingerprints went
     everything = {
         target.name: tuple(dict.fromkeys((*target.linked, *tagged[target.name].values())))
         for target in facts.definition
@@ -107,7 +108,8 @@ def make(facts: BuildFacts, options: BuildOptions, standing: Standing | None = N
         mark = documents.marks_of(standing.fingerprints.get(name))
         definition, pushes = documents.document(name, facts, options, tagged, names, warnings, mark)
         cache_from, cache_to = documents.wire_caches(name, definition, facts, options, caches)
-        pins = {} if facts.definition.targets[name].spec.get("pull") else _pins(name, facts, names, built)
+        target = facts.definition.targets[name]
+        pins = {} if target.spec.get("pull") else _pins(target, tagged[name], names, built)
         exact, _ = documents.document(name, facts, options, tagged, {}, [], mark, exporting=name in images)
         documents.wire_caches(name, exact, facts, options, caches)
         planned.append(
@@ -265,14 +267,11 @@ def _exports(spec: Mapping[str, Any], shares_engine_images: bool) -> int:
     return 1 + len(caches)
 
 
-def _pins(name: str, facts: BuildFacts, images: Mapping[str, str], built: Set[str]) -> dict[str, str]:
-    contexts = facts.definition.targets[name].contexts
-    makers = {key: value.removeprefix(TARGET_SCHEME) for key, value in contexts.items()}
-    return {
-        key: maker
-        for key, maker in makers.items()
-        if maker in images and maker in built and contexts[key] != maker
-    }
+def _pins(
+    target: Target, tagged: Mapping[str, str], images: Mapping[str, str], built: Set[str]
+) -> dict[str, str]:
+    """Contexts that name an image which this run builds: their digests are known when they are."""
+    return {key: maker for key, maker in makers(target, tagged).items() if maker in images and maker in built}
 
 
 def _with_tag(name: str) -> str:

@@ -55,6 +55,8 @@ class Standing:
     before: Mapping[str, Recorded] = field(default_factory=dict, hash=False)
     current: Mapping[str, Image | None] = field(default_factory=dict, hash=False)
     warnings: tuple[str, ...] = ()
+    tagged: Mapping[str, Mapping[str, str]] | None = field(default=None, hash=False)
+    """Which target makes what others name by a tag."""
 
 
 def push_names(target: Target, options: BuildOptions) -> tuple[str, ...]:

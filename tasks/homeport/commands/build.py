@@ -94,6 +94,7 @@ def build(
         flow.Request(
             cwd=cwd,
             options=options,
+            files=names(file) or config.files,
             dry_run=dry_run,
             explain=_explained(explain),
             changed_since=changed_since,

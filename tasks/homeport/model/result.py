@@ -59,6 +59,8 @@ class TargetResult:
     warnings: tuple[str, ...] = ()
     remote: str = ""
     """Where the image is, if it is in a registry only: a name with a digest."""
+    stale: bool = False
+    """Whether the engine has another image under the target's name meanwhile."""
 
 
 @dataclass(frozen=True)

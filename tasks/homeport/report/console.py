@@ -224,6 +224,8 @@ def totals(result: BuildResult) -> list[str]:
         ]
     if far := sum(bool(target.remote) for target in skipped):
         lines.append(f"In the registry and not in this engine: {plural(far, 'image')} (--load fetches them).")
+        if stale := sum(bool(target.remote) and target.stale for target in skipped):
+            lines.append(f"Of these, {stale} still have an older image under their names here.")
     if notes := [f"  {target.name}: {target.note}" for target in skipped if target.note]:
         more = len(notes) - _MOST_NOTES
         lines += notes[:_MOST_NOTES] + ([f"  and {more} more like these"] if more > 0 else [])
