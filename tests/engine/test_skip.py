@@ -15,19 +15,8 @@ from pathlib import Path
 import pytest
 
 import skipping
-from engine_fixtures import DockerSession, RunHomeport, Sandbox, docker
+from engine_fixtures import DockerSession, docker
 from skipping import LABEL, STACK, STACK_FILES, Make, Repository
-
-
-@pytest.fixture
-def make(
-    sandbox: Sandbox,
-    run_homeport: RunHomeport,
-    docker_session: DockerSession,
-    tiny_image: str,
-    tmp_path: Path,
-) -> Make:
-    return skipping.maker(sandbox, run_homeport, docker_session, tiny_image, tmp_path / "cache")
 
 
 def test_nothing_to_do_one_change_and_a_base(make: Make) -> None:

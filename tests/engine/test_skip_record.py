@@ -14,20 +14,8 @@ from pathlib import Path
 
 import pytest
 
-import skipping
-from engine_fixtures import DockerSession, RunHomeport, Sandbox, run_program
+from engine_fixtures import run_program
 from skipping import Make, Repository
-
-
-@pytest.fixture
-def make(
-    sandbox: Sandbox,
-    run_homeport: RunHomeport,
-    docker_session: DockerSession,
-    tiny_image: str,
-    tmp_path: Path,
-) -> Make:
-    return skipping.maker(sandbox, run_homeport, docker_session, tiny_image, tmp_path / "cache")
 
 
 def scramble(file: Path) -> None:

@@ -14,21 +14,10 @@ from pathlib import Path
 import pytest
 
 import skipping
-from engine_fixtures import DockerSession, RunHomeport, Sandbox
+from engine_fixtures import DockerSession
 from skipping import Make, Repository
 
 Change = Callable[[Path], object]
-
-
-@pytest.fixture
-def make(
-    sandbox: Sandbox,
-    run_homeport: RunHomeport,
-    docker_session: DockerSession,
-    tiny_image: str,
-    tmp_path: Path,
-) -> Make:
-    return skipping.maker(sandbox, run_homeport, docker_session, tiny_image, tmp_path / "cache")
 
 
 # -- while it is built ------------------------------------------------------------------------------------

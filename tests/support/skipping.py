@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from engine_fixtures import DockerSession, RunHomeport, Sandbox, docker
 
 LABEL = "io.homeport.fingerprint"
@@ -170,6 +172,18 @@ def maker(
         return Repository(sandbox(texts), prefix, run_homeport, cache)
 
     return make
+
+
+@pytest.fixture
+def make(
+    sandbox: Sandbox,
+    run_homeport: RunHomeport,
+    docker_session: DockerSession,
+    tiny_image: str,
+    tmp_path: Path,
+) -> Make:
+    """Makes repositories of the stack above, or others, on the tiny base image."""
+    return maker(sandbox, run_homeport, docker_session, tiny_image, tmp_path / "cache")
 
 
 def image_id(name: str) -> str:

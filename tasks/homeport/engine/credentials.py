@@ -10,13 +10,12 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
+from homeport.engine import api
 from homeport.engine.process import run
 from homeport.errors import HomeportError
 from homeport.model.reference import DOCKER_HUB
@@ -47,7 +46,7 @@ def find(host: str) -> Credentials | None:
 
     A helper that is missing, fails, doesn't answer in time or answers nonsense has no login, as for docker.
     """
-    config = _configuration()
+    config = api.config()
     key = _key(host)
     helper = _table(config, "credHelpers").get(key) or config.get("credsStore")
     if helper:
@@ -63,7 +62,7 @@ def has_credentials(host: str) -> bool:
 
     Asks no helper: that may take seconds, or a person's answer.
     """
-    config = _configuration()
+    config = api.config()
     key = _key(host)
     if config.get("credsStore") or key in _table(config, "credHelpers"):
         return True
@@ -75,16 +74,7 @@ def proxies() -> dict[str, Any]:
 
     https://docs.docker.com/engine/cli/proxy/
     """
-    return _table(_configuration(), "proxies")
-
-
-def _configuration() -> dict[str, Any]:
-    folder = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
-    try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return config if isinstance(config, dict) else {}
+    return _table(api.config(), "proxies")
 
 
 def _table(config: Mapping[str, Any], name: str) -> dict[str, Any]:
