@@ -14,29 +14,29 @@ from pathlib import Path
 
 import pytest
 
-import skipping
+import skip_repository
 from engine_fixtures import DockerSession, docker
-from skipping import LABEL, STACK, STACK_FILES, Make, Repository
+from skip_repository import LABEL, STACK, STACK_FILES, Make, Repository
 
 
 def test_nothing_to_do_one_change_and_a_base(make: Make) -> None:
     stack = make()
-    before = skipping.own_records()
+    before = skip_repository.own_records()
     assert stack.build().built == {"base", "api", "web", "other"}
-    records = skipping.own_records()
+    records = skip_repository.own_records()
     assert len(records - before) == 4, "this test sees which builds the engine made"
 
     nothing = stack.build()
     assert nothing.skipped == {"api", "web", "other"}
     assert "Nothing to build: 3 targets unchanged." in nothing.said
-    assert skipping.own_records() <= records, "the engine was asked to build nothing at all"
+    assert skip_repository.own_records() <= records, "the engine was asked to build nothing at all"
 
     base = stack.image("base")
     stack.write("api/f", "api 2\n")
     one = stack.build()
     assert (one.built, one.skipped) == ({"api"}, {"web", "other", "base"})
     assert one.targets["base"]["why"] == "needed by api, web: unchanged, in the engine"
-    assert len(skipping.own_records() - records) == 1
+    assert len(skip_repository.own_records() - records) == 1
     assert stack.image("base") == base
     assert stack.out("api:1") == "base 1\napi 2"
 
@@ -61,7 +61,7 @@ def test_a_change_taken_back(make: Make) -> None:
     for version in (2, 1):
         stack.write("api/f", f"api {version}\n")
         stack.write("other/f", f"other {version}\n")
-        records = skipping.own_records()
+        records = skip_repository.own_records()
         done = stack.build()
         if version == 2:
             assert done.built == {"api", "other"}
@@ -69,7 +69,7 @@ def test_a_change_taken_back(make: Make) -> None:
     assert "other" in done.skipped
     assert done.targets["other"]["note"] == f"renamed {stack.name('other')}"
     if "api" in done.skipped:
-        assert skipping.own_records() <= records
+        assert skip_repository.own_records() <= records
     else:
         assert done.targets["api"]["executed"] == 0
     assert {name: stack.image(name) for name in first} == first
@@ -93,7 +93,7 @@ def test_an_image_that_is_another_one_now(
 
     docker("rmi", stack.name("removed"))
     docker("tag", tiny_image, stack.name("moved"))
-    skipping.commit(stack.name("committed"), "echo patched > /out", docker_session.label)
+    skip_repository.commit(stack.name("committed"), "echo patched > /out", docker_session.label)
     (stack.folder / "by-hand").write_text(f"FROM {stack.name('rebuilt')}\nRUN echo by hand > /out\n")
     docker("build", "-q", "-t", stack.name("rebuilt"), "-f", str(stack.folder / "by-hand"), str(stack.folder))
     (stack.folder / "by-hand").write_text(

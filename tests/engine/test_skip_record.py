@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from engine_fixtures import run_program
-from skipping import Make, Repository
+from skip_repository import Make, Repository
 
 
 def scramble(file: Path) -> None:

@@ -16,11 +16,11 @@ from typing import Any
 import pytest
 
 import base_images as stand_ins
-import skipping
+import skip_repository
 from engine_fixtures import DockerSession, RunHomeport, Sandbox, compose_services, docker
 from homeport.engine.distribution import Distribution
 from homeport.engine.manifests import blobs
-from skipping import Make, Repository
+from skip_repository import Make, Repository
 
 STORAGE = "/var/lib/registry/docker/registry/v2/blobs"
 
@@ -38,7 +38,7 @@ def base(registry: str, tiny_image: str, docker_session: DockerSession) -> str:
 def make(
     sandbox: Sandbox, run_homeport: RunHomeport, docker_session: DockerSession, base: str, tmp_path: Path
 ) -> Make:
-    return skipping.maker(sandbox, run_homeport, docker_session, base, tmp_path / "cache")
+    return skip_repository.maker(sandbox, run_homeport, docker_session, base, tmp_path / "cache")
 
 
 ONE = {"app": {"tags": ["MINE-app"]}}
@@ -73,7 +73,7 @@ def digest(reference: str) -> str:
 
 
 def content_tag(stack: Repository, registry: str, what: str) -> str:
-    return f"{registry}/{stack.name(what)}:fp-{stack.labels(what)[skipping.LABEL]}"
+    return f"{registry}/{stack.name(what)}:fp-{stack.labels(what)[skip_repository.LABEL]}"
 
 
 def test_a_fresh_machine(make: Make, registry: str, second_engine: str) -> None:
@@ -131,7 +131,7 @@ def test_without_changes_a_push_only_moves_names(
     assert digest(f"{name}:latest") != right
     sent = uploads(registry, docker_session)
     for machine in (stack, fresh(stack)):
-        definition = skipping.bake(
+        definition = skip_repository.bake(
             {"app": {"tags": [stack.name("app"), stack.name(f"app:{machine.cache.name}")]}}
         )
         stack.write("docker-bake.json", definition)
@@ -164,7 +164,7 @@ def test_a_content_tag_is_not_believed_blindly(
     else:
         # The same layers and another configuration: only its label can tell.
         other = docker("create", "--label", docker_session.label, stack.name("app"))
-        docker("commit", "--change", f"LABEL {skipping.LABEL}=", other, tag)
+        docker("commit", "--change", f"LABEL {skip_repository.LABEL}=", other, tag)
         docker("rm", other)
         docker("push", "--quiet", tag)
         docker("rmi", tag)

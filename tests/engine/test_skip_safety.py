@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-import skipping
+import skip_repository
 from engine_fixtures import DockerSession
-from skipping import Make, Repository
+from skip_repository import Make, Repository
 
 Change = Callable[[Path], object]
 
@@ -95,7 +95,7 @@ def test_sources_that_change_while_they_are_built(make: Make) -> None:
     time.sleep(1.2)
     for name, (_, _, back) in MEANWHILE.items():
         back(stack.folder / name)
-    done = skipping.finish(process, said=said)
+    done = skip_repository.finish(process, said=said)
 
     assert done.built == {"gate", *MEANWHILE}
     for name in sorted(set(MEANWHILE) - {"untouched"}):
@@ -127,8 +127,8 @@ def test_an_image_patched_while_others_are_built(make: Make, docker_session: Doc
         line = process.stderr.readline()
         assert line, said
         said += line
-    skipping.commit(stack.name("app"), "echo patched > /out", docker_session.label)
-    skipping.finish(process, said=said)
+    skip_repository.commit(stack.name("app"), "echo patched > /out", docker_session.label)
+    skip_repository.finish(process, said=said)
     stack.build()
     assert stack.out("app") == "right"
 
@@ -143,7 +143,7 @@ def test_two_builds_at_once_of_two_copies(make: Make) -> None:
     (other / "web/f").write_text("web 2\n")
     started = [stack.start(folder=folder) for folder in (stack.folder, other)]
     for process in started:
-        assert skipping.finish(process).built >= {"base", "api", "web"}
+        assert skip_repository.finish(process).built >= {"base", "api", "web"}
     second = Repository(other, stack.prefix, stack.run, stack.cache)
     for copy, version in ((stack, "1"), (second, "2"), (stack, "1")):
         copy.build()
