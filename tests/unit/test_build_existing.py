@@ -96,8 +96,9 @@ def look_up(
     **options: Any,
 ) -> tuple[dict[str, Found], dict[str, Image | None], tuple[str, ...]]:
     told = facts(TARGETS, *requested, answer=answer, id=engine_id, platform="linux/amd64")
+    tags = images.find(tag for name in prints for tag in told.definition.targets[name].tags)
     return existing.look_up(
-        told, prints, BuildOptions(**options), record, cast(Distribution, far or Registry())
+        told, prints, tags, BuildOptions(**options), record, cast(Distribution, far or Registry())
     )
 
 

@@ -16,6 +16,7 @@ import pytest
 from homeport.build import record as module
 from homeport.build.record import KEPT_PER_TARGET, Record, default_path
 from homeport.model.fingerprint import Files, Fingerprint, Listing, digest_of, make, recorded
+from homeport.sources.disk import Seen
 
 ENGINE, PLACE = "engine-1", "/repo"
 FILES: Files = {"a": ("1" * 16, "644"), "dir": ("/", "755"), "\udcff${x}\n": ("2" * 16, "644")}
@@ -205,6 +206,28 @@ def test_a_list_of_files_that_is_none(record: Record, content: bytes) -> None:
     with contextlib.closing(sqlite3.connect(record.path)) as connection, connection:
         connection.execute("UPDATE listings SET files = ?", (zlib.compress(content),))
     assert record.last(ENGINE, PLACE, "api") is None
+
+
+SENT = {"/repo/a": Seen("1" * 16, 3, 1_600_000_000_123_456_789), "/repo/\udcff\n": Seen("2" * 16, 0, -1)}
+
+
+def test_files_that_were_sent_come_back(record: Record) -> None:
+    assert record.sent(ENGINE, PLACE) == {}
+    record.write_sent(ENGINE, PLACE, SENT)
+    record.write_sent("another", PLACE, {})
+    assert Record(record.path).sent(ENGINE, PLACE) == SENT
+    record.write_sent(ENGINE, PLACE, {})
+    assert record.sent(ENGINE, PLACE) == {}
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"no zlib", *map(zlib.compress, (b"[]", b'{"a": 1}', b'{"a": [1]}'))]
+)
+def test_a_list_of_sent_files_that_is_none(record: Record, content: bytes) -> None:
+    record.write_sent(ENGINE, PLACE, SENT)
+    with contextlib.closing(sqlite3.connect(record.path)) as connection, connection:
+        connection.execute("UPDATE sent SET files = ?", (content,))
+    assert record.sent(ENGINE, PLACE) == {}
 
 
 def test_a_locked_file_is_left_alone(record: Record, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -169,7 +169,7 @@ def test_answers_come_in_the_order_of_the_questions(serve: Callable[[Answer], Se
     paths = [f"/x/{number}" for number in range(count)]
     found = api.get_all(iter(paths))
     assert found == [(404 if path.endswith("7") else 200, {"path": path}) for path in paths]
-    assert server.connections == min(count, 8)  # kept open for all that are asked one after the other
+    assert server.connections == min(count, 32)  # kept open for all that are asked one after the other
 
 
 def closing(to: http.server.BaseHTTPRequestHandler) -> None:

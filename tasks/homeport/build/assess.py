@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from homeport.model import graph
 from homeport.model.fingerprint import INPUTS_LABEL, LABEL, Fingerprint, Recorded, read_label
 from homeport.model.reference import normalized
 from homeport.model.result import BuildResult, Status, TargetResult
+from homeport.report.words import printable
 
 
 @dataclass(frozen=True)
@@ -87,12 +89,16 @@ class Assessment:
     def standing(self) -> Standing:
         """How the targets that were asked for, and all that they build on, stand now."""
         names = self._names()
-        everything = self._first.of(names)
+        with ThreadPoolExecutor(1) as pool:
+            # The engine takes a few milliseconds for each image; our own work goes on meanwhile.
+            tags = [tag for name in names for tag in self.facts.definition.targets[name].tags]
+            named = pool.submit(images.find, tags if self._options.skip else ())
+            everything = self._first.of(names)
         fingerprints = self._without_shared_names({name: everything[name] for name in names})
         if not self._options.skip:
             return Standing(fingerprints, tagged=self._tagged)
         found, current, warnings = existing.look_up(
-            self.facts, fingerprints, self._options, self._record, self._distribution
+            self.facts, fingerprints, named.result(), self._options, self._record, self._distribution
         )
         due = [name for name in names if name not in found]
         before = {name: last for name in due if (last := self._last(name, current.get(name)))}
@@ -155,8 +161,37 @@ class Assessment:
             f"{name}: its sources changed while it was built, so the next build builds it again."
             for name in sorted(unsound)
         )
+        hidden = self._hidden(second)
+        stale = {name for name in again if hidden and second.reads(name, hidden)}
+        unsound |= {name for name in built if stale & graph.closure(self._needs, [name])}
+        warnings += tuple(
+            f"{printable(second.shown(path))} has another content, but size and time as before: BuildKit "
+            "can't tell, and may have used the old content. Touch the file and build again."
+            for path in sorted(hidden)
+        )
         sound = {name: standing.fingerprints[name] for name in built if name not in unsound}
         return Settled(sound, warnings + self.note(result.targets, sound))
+
+    def _hidden(self, second: Fingerprints) -> set[str]:
+        """Files that changed without a trace since an earlier build sent them to the engine.
+
+        BuildKit is sent only files whose size, time or mode differ from what it has (tonistiigi/fsutil diff).
+        What homeport's own builds sent is noted here; what other programs sent can't be known.
+        """
+        engine = self.facts.engine.id
+        if not engine:
+            return set()
+        before, now = self._record.sent(engine, self._place), second.contexts.disk.files()
+        hidden = {
+            path
+            for path, seen in now.items()
+            if path in before and before[path][1:] == seen[1:] and before[path] != seen
+        }
+        # What BuildKit has of a hidden file is what it was sent before.
+        kept = {path: seen for path, seen in before.items() if path in hidden or os.path.lexists(path)}
+        sent = {path: seen for path, seen in now.items() if path not in hidden}
+        self._record.write_sent(engine, self._place, kept | sent)
+        return hidden
 
     def note(self, targets: Iterable[TargetResult], sound: Mapping[str, Fingerprint]) -> tuple[str, ...]:
         """Write down which images of the engine have these fingerprints; returns warnings."""

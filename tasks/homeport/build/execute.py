@@ -12,7 +12,7 @@ from homeport.build.plan import BuildPlan, PlannedTarget
 from homeport.model.result import BuildResult, TargetResult
 from homeport.model.solve import Solve
 from homeport.report import github
-from homeport.report.console import Progress
+from homeport.report.progress import Progress
 
 
 def execute(plan: BuildPlan, cwd: Path, console: Console) -> BuildResult:

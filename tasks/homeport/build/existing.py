@@ -29,17 +29,18 @@ _AT_ONCE = 16
 def look_up(
     facts: BuildFacts,
     fingerprints: Mapping[str, Fingerprint],
+    tags: Mapping[str, Image | None],
     options: BuildOptions,
     record: Record,
     distribution: Distribution,
 ) -> tuple[dict[str, Found], dict[str, Image | None], tuple[str, ...]]:
     """Where the images of these targets are, what their first names mean now in the engine, and warnings.
 
-    Never raises for what an engine, a registry or a record says.
+    ``tags`` says what each of their names means in the engine. Never raises for what an engine, a registry
+    or a record says.
     """
     known = {name: found for name, found in fingerprints.items() if found.known}
     targets = {name: facts.definition.targets[name] for name in fingerprints}
-    tags = images.find(tag for target in targets.values() for tag in target.tags)
     here = _in_engine(facts, {name: targets[name] for name in known}, known, tags, record)
     wanted = {
         name: content_references(targets[name], known[name], options)

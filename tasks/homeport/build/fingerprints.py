@@ -166,7 +166,7 @@ class Fingerprints:
             if not draft.unknown:
                 self._add_dockerfile(draft, (*above, name))
         except SourceProblem as problem:
-            draft.unknown[f"{self._shown(problem.path)} can't be read: {problem.reason}"] = None
+            draft.unknown[f"{self.shown(problem.path)} can't be read: {problem.reason}"] = None
         except PatternError as error:
             draft.unknown[f"its ignore file can't be read: {error}"] = None
         found = prints.make(draft.inputs, draft.listings, draft.unknown)
@@ -370,7 +370,8 @@ class Fingerprints:
     def _dockerfile(self, target: Target) -> Path | None:
         return None if target.inline_dockerfile is not None else dockerfile_path(target, self._cwd)
 
-    def _shown(self, path: str) -> str:
+    def shown(self, path: str) -> str:
+        """A path as people know it: from the working directory, if it lies there."""
         try:
             return Path(path).relative_to(os.path.realpath(self._cwd)).as_posix()
         except ValueError:

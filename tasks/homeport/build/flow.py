@@ -32,8 +32,9 @@ from homeport.errors import EXIT_FAILED, EXIT_INTERRUPTED
 from homeport.model.reference import repository
 from homeport.model.result import BuildResult, Status, TargetResult
 from homeport.model.targets import select
-from homeport.report.console import make_console, show_result, show_warnings
+from homeport.report.console import make_console, show_warnings
 from homeport.report.document import build_document, check_json, make_folder, write_json, write_text
+from homeport.report.summary import show_result
 from homeport.report.words import plural
 
 MOST_ANNOTATIONS = 10

@@ -11,7 +11,7 @@ import json
 import sqlite3
 import time
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 import platformdirs
 
 from homeport.model.fingerprint import Fingerprint, Recorded, recorded
+from homeport.sources.disk import Seen
 
 T = TypeVar("T")
 
@@ -35,6 +36,8 @@ CREATE TABLE IF NOT EXISTS builds (
     PRIMARY KEY (engine, place, target, fingerprint));
 CREATE INDEX IF NOT EXISTS by_fingerprint ON builds (engine, fingerprint);
 CREATE TABLE IF NOT EXISTS listings (digest TEXT PRIMARY KEY, files BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS sent (
+    engine TEXT NOT NULL, place TEXT NOT NULL, files BLOB NOT NULL, PRIMARY KEY (engine, place));
 """
 
 
@@ -122,6 +125,26 @@ class Record:
 
         if built:
             self._try(work, writing=True)
+
+    def sent(self, engine: str, place: str) -> dict[str, Seen]:
+        """The files that earlier builds sent to the engine, by path, as they were then."""
+        rows = self._read("SELECT files FROM sent WHERE engine = ? AND place = ?", (engine, place))
+        try:
+            files = json.loads(zlib.decompress(rows[0][0])) if rows else {}
+            return {str(path): Seen(str(one[0]), int(one[1]), int(one[2])) for path, one in files.items()}
+        except (ValueError, TypeError, AttributeError, LookupError, RecursionError, zlib.error):
+            return {}
+
+    def write_sent(self, engine: str, place: str, files: Mapping[str, Seen]) -> None:
+        """Note which files were sent to the engine, in place of what was noted before."""
+        # Names of files need not be text: JSON's escapes keep every one apart.
+        packed = zlib.compress(json.dumps(files).encode("ascii"), 1)
+        self._try(
+            lambda connection: connection.execute(
+                "INSERT OR REPLACE INTO sent VALUES (?, ?, ?)", (engine, place, packed)
+            ),
+            writing=True,
+        )
 
     def _listing(self, digest: str) -> dict[str, tuple[str, str]]:
         rows = self._read("SELECT files FROM listings WHERE digest = ?", (digest,))

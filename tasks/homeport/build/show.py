@@ -11,7 +11,7 @@ from rich.text import Text
 from homeport.build.plan import BuildPlan
 from homeport.build.reasons import changes
 from homeport.build.standing import Standing
-from homeport.report.console import plain_table
+from homeport.report.table import plain_table
 from homeport.report.words import plural, printable
 
 _MOST_CHANGES = 5

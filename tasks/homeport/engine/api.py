@@ -1,8 +1,8 @@
 """Ask the engine directly, where it listens on a socket of this machine.
 
 The docker command costs 20 to 100 ms a call and asks for one image after the other. Where the engine is
-reached
-by a Unix socket, its API answers many questions at the same time. Everywhere else callers use the command.
+reached by a Unix socket, its API answers many questions at the same time. Everywhere else callers use the
+command.
 
 API: https://docs.docker.com/reference/api/engine/. Where the engine listens: DOCKER_HOST, DOCKER_CONTEXT or
 the current context, by https://docs.docker.com/engine/manage-resources/contexts/.
@@ -23,7 +23,7 @@ from typing import Any
 from urllib.parse import quote
 
 TIMEOUT_SECONDS = 30.0
-_AT_ONCE = 8
+_AT_ONCE = 32
 _DEFAULT_SOCKET = "/var/run/docker.sock"
 
 

@@ -12,8 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from homeport.model.result import BuildResult, Status, TargetResult
-from homeport.report.console import failure_hint, totals
+from homeport.report.failure import failure_hint
 from homeport.report.markup import escape, plain
+from homeport.report.summary import totals
 from homeport.report.words import one_line, plural, seconds, short_digest, size
 
 T = TypeVar("T")

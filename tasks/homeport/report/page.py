@@ -7,7 +7,7 @@ import hashlib
 from datetime import datetime, timezone
 
 from homeport.model.result import BuildResult, Status, TargetResult
-from homeport.report.console import failure_hint
+from homeport.report.failure import failure_hint
 from homeport.report.markup import element, escape, palette
 from homeport.report.timeline import svg
 from homeport.report.words import plural, seconds, short_digest, size

@@ -1,9 +1,8 @@
 """Directories and files of this machine, each read at most once.
 
 What counts of a file is what BuildKit's own cache key is made of: kind, permission bits, link target,
-content,
-device numbers and some extended attributes; never times and owners (moby/buildkit cache/contenthash, and the
-client resets owners). Times are kept only to notice that a file was touched while a build ran.
+content, device numbers and some extended attributes; never times and owners (moby/buildkit cache/contenthash,
+and the client resets owners). Times are kept only to notice that a file was touched while a build ran.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 _CHUNK = 1 << 20
+_SHORT = 16
 _OPEN = (
     os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 )
@@ -56,6 +56,14 @@ class Item(NamedTuple):
     mode: int
     size: int
     detail: bytes
+
+
+class Seen(NamedTuple):
+    """A file as it was read: the beginning of its content's digest, its size and time (nanoseconds)."""
+
+    content: str
+    size: int
+    time: int
 
 
 class Disk:
@@ -118,6 +126,13 @@ class Disk:
                 raise _problem(path, error) from error
             self._contents[path] = found
         return found
+
+    def files(self) -> dict[str, Seen]:
+        """Every file that was read, by its path."""
+        return {
+            path: Seen(digest.hex()[:_SHORT], *self.signatures[path][:2])
+            for path, digest in self._contents.items()
+        }
 
     def _item(self, entry: os.DirEntry[str]) -> Item:
         status = entry.stat(follow_symlinks=False)
