@@ -21,7 +21,7 @@ sys.path[:0] = [str(ROOT / "ci"), str(TESTS / "support")]
 
 import isolation  # noqa: E402  (found through the line above)
 
-pytest_plugins = ["engine_fixtures", "skip_repository"]
+pytest_plugins = ["engine_fixtures", "skip_repository", "live_stack"]
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -21,6 +21,8 @@ ISSUES_URL = "https://github.com/homeport-dev/homeport/issues"
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
+EXIT_UNDONE = 3
+EXIT_BROKEN = 4
 EXIT_INTERRUPTED = 130
 
 
@@ -75,6 +77,18 @@ class WorkFailed(HomeportError):
     """The work itself failed: a build, a test, a gate."""
 
     exit_code = EXIT_FAILED
+
+
+class DeployUndone(HomeportError):
+    """A deploy or rollback failed, and everything runs as before."""
+
+    exit_code = EXIT_UNDONE
+
+
+class DeployBroken(HomeportError):
+    """A deploy or rollback failed and could not be undone."""
+
+    exit_code = EXIT_BROKEN
 
 
 class Interrupted(HomeportError):

@@ -7,8 +7,9 @@ Flows are imported when a task runs, so that ``invoke --list`` stays quick.
 from invoke import Collection
 
 from homeport.commands.build import build
+from homeport.commands.deploy import deploy, rollback
 from homeport.commands.doctor import doctor
 
 namespace = Collection()
-for _task in (build, doctor):
+for _task in (build, deploy, rollback, doctor):
     namespace.add_task(_task)

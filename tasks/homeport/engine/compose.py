@@ -1,12 +1,17 @@
-"""What Compose itself knows of a repository's images."""
+"""The compose command: what it knows of a repository, and what it starts."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from homeport.engine import process
+from homeport.engine.containers import ContainerProblem
+from homeport.errors import DefinitionError
+
+_UP_SECONDS = 600.0
 
 
 def image_names(files: Sequence[str], cwd: Path) -> dict[str, tuple[str, ...]]:
@@ -22,3 +27,62 @@ def image_names(files: Sequence[str], cwd: Path) -> dict[str, tuple[str, ...]]:
         return {name: tuple(map(str, spec.get("tags") or ())) for name, spec in targets.items()}
     except (ValueError, KeyError, TypeError, AttributeError):
         return {}
+
+
+def config(files: Sequence[str], cwd: Path) -> dict[str, Any]:
+    """The project as Compose resolves it. It holds the values of variables: never write it down as it is.
+
+    Raises DefinitionError with Compose's words.
+    """
+    argv = ["docker", "compose", *(f"--file={file}" for file in files), "config", "--format", "json"]
+    done = process.run(argv, cwd=cwd)
+    try:
+        document: dict[str, Any] = json.loads(done.stdout)
+    except ValueError:
+        document = {}
+    if done.code != 0 or not document.get("services"):
+        said = done.stderr.strip()
+        if "no configuration file provided" in said:
+            raise DefinitionError(
+                f"There is no Compose file in {cwd}.",
+                hint="Run this in your repository's root, or name the file with --file.",
+            )
+        raise DefinitionError(
+            "Compose can't read the project.",
+            cause=said.splitlines()[-1] if said else "It has no services.",
+            hint="Correct it there; 'docker compose config' shows the same.",
+            detail="\n".join(said.splitlines()[:-1]),
+        )
+    return document
+
+
+def up(document: Mapping[str, Any], services: Sequence[str], cwd: Path) -> None:
+    """Make and start these services of a document; what runs already stays as it is.
+
+    Raises ContainerProblem with Compose's words.
+    """
+    _apply(document, ["up", "--detach", "--no-deps", "--no-recreate", "--no-build"], services, cwd)
+
+
+def create(document: Mapping[str, Any], services: Sequence[str], cwd: Path) -> None:
+    """Make the containers of these services without starting them. Raises ContainerProblem."""
+    _apply(document, ["create", "--no-recreate", "--no-build"], services, cwd)
+
+
+def _apply(document: Mapping[str, Any], words: Sequence[str], services: Sequence[str], cwd: Path) -> None:
+    # By standard input: it holds the values of variables, which belong into no file and no command line.
+    argv = ["docker", "compose", "--progress=quiet", "--file=-", f"--project-directory={cwd}", *words]
+    done = process.run(
+        [*argv, "--", *services],
+        stdin=json.dumps(document),
+        cwd=cwd,
+        timeout=_UP_SECONDS,
+        env={"COMPOSE_IGNORE_ORPHANS": "1"},
+    )
+    if done.code != 0:
+        said = done.stderr.strip()
+        raise ContainerProblem(
+            f"Compose can't start {', '.join(services[:5])}.",
+            cause=said.splitlines()[-1] if said else "",
+            detail="\n".join(said.splitlines()[:-1]),
+        )

@@ -91,3 +91,15 @@ def _git(cwd: Path, *arguments: str) -> process.Completed:
 
 def _last_line(text: str) -> str:
     return (text.strip().splitlines() or [""])[-1]
+
+
+def revision(cwd: Path) -> tuple[str, bool]:
+    """The commit that is checked out, and whether files differ from it; empty without git or commits."""
+    try:
+        head = _git(cwd, "rev-parse", "--verify", "--quiet", "HEAD")
+        if head.code != 0:
+            return "", False
+        changed = _git(cwd, "status", "--porcelain", "--untracked-files=no", "--ignore-submodules")
+    except HomeportError:
+        return "", False
+    return head.stdout.strip(), bool(changed.stdout.strip())

@@ -21,6 +21,8 @@ class Image:
     triggers: tuple[str, ...] = ()
     digests: tuple[str, ...] = ()
     """Registry digests (``sha256:...``) by which it is known, with the repository: ``name@sha256:...``."""
+    ports: tuple[int, ...] = ()
+    """The TCP ports that it says it serves (``EXPOSE``)."""
 
     def digest_for(self, reference: str) -> str:
         """The digest that stands for this image under this name: the registry's where it has one."""
@@ -69,6 +71,7 @@ def parse(document: Mapping[str, Any]) -> Image:
         {str(key): str(value) for key, value in (config.get("Labels") or {}).items()},
         tuple(str(item) for item in config.get("OnBuild") or ()),
         digests,
+        tuple(sorted(int(port[:-4]) for port in config.get("ExposedPorts") or () if port.endswith("/tcp"))),
     )
 
 

@@ -1,0 +1,1 @@
+"""Deploying: facts -> plan -> apply -> report."""

@@ -1,0 +1,172 @@
+"""Walk a deploy plan forward: start, gate, route. The old replicas stay until everything has passed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+
+from homeport.deploy import gate
+from homeport.deploy.front import LiveFront
+from homeport.deploy.gate import Verdict
+from homeport.deploy.haproxy import Route
+from homeport.deploy.plan import Action, Step
+from homeport.deploy.work import Work, at_once, target
+from homeport.engine import compose, containers
+from homeport.errors import HomeportError
+
+ADOPTED = "before-homeport"
+"""Goes behind the name of a plain container whose name a front takes."""
+
+
+class GateFailed(HomeportError):
+    """A new replica may not get traffic."""
+
+
+def forward(work: Work) -> None:
+    """Do all steps, batch by batch, and watch the result. Raises HomeportError; nothing is undone then."""
+    for batch in work.plan.batches:
+        steps = [work.plan.steps[name] for name in batch if name in work.done]
+        _Batch(work, [step for step in steps if step.action is not Action.REMOVED]).run()
+    _watch(work)
+
+
+class _Batch:
+    """Services that don't wait for one another."""
+
+    def __init__(self, work: Work, steps: list[Step]) -> None:
+        self._work = work
+        self._steps = steps
+
+    def run(self) -> None:
+        one_shots = self._having(Action.RUN)
+        first = self._having(Action.NEW, Action.START_FIRST)
+        self._work.start([*one_shots, *first])
+        self._make_fronts()
+        at_once(self._to_its_end, one_shots)
+        at_once(self._start_first, first)
+        at_once(self._stop_first, self._having(Action.STOP_FIRST))
+
+    def _having(self, *actions: Action) -> list[Step]:
+        return [step for step in self._steps if step.action in actions]
+
+    def _to_its_end(self, step: Step) -> None:
+        for one in self._work.replicas(target(step).name):
+            _judge(step, gate.wait_for_end(one.id, self._work.gate_seconds))
+        self._work.event(step.service, "passed", "ended with exit code 0")
+
+    def _start_first(self, step: Step) -> None:
+        self._gate(step)
+        front = self._work.fronts.get(step.service)
+        if front is None:
+            self._stop_old(step)
+        elif step.new_front:
+            self._hand_over(step, front)
+        else:
+            self._switch(step, front)
+
+    def _hand_over(self, step: Step, front: LiveFront) -> None:
+        """Put a new front in the place of whatever has the service's name and ports."""
+        done = self._work.done[step.service]
+        front.prepare(target(step), held=False)
+        began = time.monotonic()
+        self._stop_old(step)
+        done.switched = True
+        containers.start([front.name])
+        gap = f"{time.monotonic() - began:.1f} s without service" if done.stopped else ""
+        self._work.event(step.service, "front", gap)
+
+    def _stop_first(self, step: Step) -> None:
+        work, done = self._work, self._work.done[step.service]
+        front = work.fronts.get(step.service)
+        began = time.monotonic()
+        if front is not None and not step.new_front:
+            done.held = True
+            front.hold()
+            work.event(step.service, "hold")
+            # Everybody waits meanwhile, so not for connections that stay open until the service ends them.
+            service = work.service(step)
+            limit = min(service.drain, service.stop_grace)
+            if left := front.drain(front.route.group, limit, service.http_ports):
+                work.event(step.service, "cut", f"{left} still in flight after {limit:.0f} s")
+        self._stop_old(step)
+        if front is not None and step.new_front:
+            done.held = True
+            front.prepare(target(step), held=True)
+            containers.start([front.name])
+        work.start([step])
+        self._gate(step)
+        if front is not None:
+            self._switch(step, front)
+        work.event(step.service, "pause", f"{time.monotonic() - began:.1f} s")
+
+    def _gate(self, step: Step) -> None:
+        ids = [one.id for one in self._work.replicas(target(step).name)]
+        checked = self._work.service(step).has_health_check
+        _judge(step, gate.wait(ids, self._work.gate_seconds, checked=checked))
+        self._work.event(step.service, "passed")
+
+    def _switch(self, step: Step, front: LiveFront) -> None:
+        self._work.done[step.service].switched = True
+        front.switch(target(step))
+        self._work.event(step.service, "switch", target(step).name)
+
+    def _stop_old(self, step: Step) -> None:
+        done = self._work.done[step.service]
+        running = tuple(one.id for one in self._work.old(step) if one.running)
+        if running:
+            done.stopped = running
+            self._work.event(step.service, "stop", step.before or "what ran without homeport")
+            containers.stop(running)
+
+    def _make_fronts(self) -> None:
+        new = [step for step in self._steps if step.new_front and step.front is not None]
+        if not new:
+            return
+        for step in new:
+            self._work.done[step.service].front_made = True
+            self._free_name(step)
+        names = {step.front.name: step for step in new if step.front is not None}
+        compose.create(self._work.wanted.document, list(names), self._work.cwd)
+        for one in containers.of_project(self._work.plan.stack):
+            if one.service in names:
+                step = names[one.service]
+                service = self._work.service(step)
+                self._work.fronts[step.service] = LiveFront.of(one, service, Route())
+
+    def _free_name(self, step: Step) -> None:
+        """Give a plain container another name if the front is to have its own."""
+        wanted = str(step.front.spec.get("container_name") or "") if step.front else ""
+        for one in step.plain:
+            if wanted and one.name == wanted:
+                self._work.done[step.service].renamed[one.id] = wanted
+                containers.rename(one.id, f"{wanted}-{ADOPTED}")
+
+
+def _judge(step: Step, verdict: Verdict) -> None:
+    if not verdict.problem:
+        return
+    one = verdict.container
+    lines = [f"{step.service}: {line}" for line in (containers.logs(one.id) if one else ())]
+    if one and one.health_log:
+        lines += [f"{step.service}: health check: {line}" for line in one.health_log.splitlines()[-2:]]
+    raise GateFailed(
+        f"{step.service} doesn't pass its gate: {verdict.problem}.",
+        hint="The lines above are its last ones. Correct it and deploy again." if lines else "Deploy again.",
+        detail="\n".join(lines),
+    )
+
+
+def _watch(work: Work) -> None:
+    """Look at the new replicas for as long as the longest ``monitor`` of them says."""
+    steps = [work.plan.steps[name] for name, done in work.done.items() if done.started]
+    steps = [step for step in steps if step.action is not Action.RUN]
+    end = time.monotonic() + max((work.service(step).monitor for step in steps), default=0.0)
+    while time.monotonic() < end:
+        for step in steps:
+            _still(work, step)
+        time.sleep(gate.POLL_SECONDS)
+
+
+def _still(work: Work, step: Step) -> None:
+    ids: Iterable[str] = [one.id for one in work.replicas(target(step).name)]
+    _judge(step, gate.still(ids, checked=work.service(step).has_health_check))

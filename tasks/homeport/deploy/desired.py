@@ -1,0 +1,198 @@
+"""What should run: for each service the Compose services that homeport makes of it. Pure.
+
+The user's file stays as it is. What is given to Compose has, for a service ``api``:
+
+- a *replica set* ``api-r1a2b3c4d``: the service as it is written, with its image pinned, without the name and
+  the ports that only one can have. The eight characters stand for everything that decides what runs, so the
+  same thing has the same name on any machine, and asking Compose for it twice changes nothing;
+- a *front* ``api.front``: HAProxy with the service's name, ``container_name``, aliases, addresses and ports.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from homeport.deploy.haproxy import slots_for
+from homeport.model.graph import closure
+from homeport.model.stack import Service, Stack
+
+STACK_LABEL = "io.homeport.stack"
+SERVICE_LABEL = "io.homeport.service"
+ROLE_LABEL = "io.homeport.role"
+CONFIG_LABEL = "io.homeport.config"
+SLOTS_LABEL = "io.homeport.slots"
+REPLICA = "replica"
+FRONT = "front"
+FRONT_CONFIG = "/usr/local/etc/haproxy/haproxy.cfg"
+"""Where the official HAProxy image reads its configuration."""
+
+_ONLY_ONCE = ("container_name", "ports", "build", "depends_on", "profiles", "scale", "x-homeport", "links")
+_OF_THE_NAME = ("aliases", "ipv4_address", "ipv6_address", "link_local_ips", "mac_address")
+_FAST_CHECKS = "1s"
+_START_PERIOD = "1m0s"
+
+
+@dataclass(frozen=True)
+class ReplicaSet:
+    """The containers of one service in one form. ``spec`` is a Compose service, ``image`` an image id."""
+
+    service: str
+    name: str
+    image: str
+    count: int
+    spec: Mapping[str, Any] = field(hash=False)
+
+
+@dataclass(frozen=True)
+class Front:
+    """The front of one service; ``config`` stands for everything that can't change while it runs."""
+
+    service: str
+    name: str
+    config: str
+    spec: Mapping[str, Any] = field(hash=False)
+
+
+@dataclass(frozen=True)
+class Desired:
+    """All of it, by service. ``document`` is the Compose document that holds every replica set and front."""
+
+    stack: str
+    sets: Mapping[str, ReplicaSet] = field(hash=False)
+    fronts: Mapping[str, Front] = field(hash=False)
+    document: Mapping[str, Any] = field(hash=False)
+
+
+def desired(
+    stack: Stack,
+    images: Mapping[str, str],
+    files: Mapping[str, str],
+    *,
+    front_image: str = "",
+    fronts: bool = True,
+) -> Desired:
+    """What should run of these services.
+
+    ``images`` are image ids by service, and name those that are deployed; ``files`` digests of the contents
+    of file-based secrets and configs by their name in the document.
+    """
+    sets: dict[str, ReplicaSet] = {}
+    for name in _partners_first(stack, images):
+        sets[name] = _replica_set(stack, stack.services[name], images[name], files, sets)
+    made = {
+        name: _front(stack.name, stack.services[name], front_image)
+        for name in sets
+        if fronts and stack.services[name].can_have_front
+    }
+    return Desired(stack.name, {name: sets[name] for name in images}, made, _document(stack, sets, made))
+
+
+def front_name(service: str) -> str:
+    """The front's name as a Compose service. No service that people write is likely to end so."""
+    return f"{service}.front"
+
+
+def _partners_first(stack: Stack, images: Mapping[str, str]) -> list[str]:
+    ordered: dict[str, None] = {}
+    graph = {
+        name: [partner] if (partner := stack.services[name].partner) in images else [] for name in images
+    }
+    for name in images:
+        # At most one partner each: the farthest comes first.
+        for other in sorted(closure(graph, [name]), key=lambda one: len(closure(graph, [one]))):
+            ordered[other] = None
+    return list(ordered)
+
+
+def _replica_set(
+    stack: Stack,
+    service: Service,
+    image: str,
+    files: Mapping[str, str],
+    sets: Mapping[str, ReplicaSet],
+) -> ReplicaSet:
+    spec = {key: value for key, value in service.spec.items() if key not in _ONLY_ONCE}
+    if "networks" in spec:
+        spec["networks"] = {name: _anybody(entry) for name, entry in (spec["networks"] or {}).items()}
+    for key in ("network_mode", "pid", "ipc"):
+        if service.partner and str(spec.get(key)) == f"service:{service.partner}":
+            partner = sets.get(service.partner)
+            spec[key] = f"service:{partner.name}" if partner else spec[key]
+    spec["image"] = image
+    spec["pull_policy"] = "never"
+    if service.has_health_check:
+        # Without it the first check comes after a whole interval, which may be half a minute.
+        check = dict(spec["healthcheck"])
+        check.setdefault("start_interval", _FAST_CHECKS)
+        check.setdefault("start_period", _START_PERIOD)
+        spec["healthcheck"] = check
+    deploy = {
+        key: value for key, value in (spec.get("deploy") or {}).items() if key in {"resources", "labels"}
+    }
+    spec.pop("deploy", None)
+    if deploy:
+        spec["deploy"] = deploy
+    used = {
+        str(item.get("source")): files.get(str(item.get("source")), "")
+        for kind in ("secrets", "configs")
+        for item in service.spec.get(kind) or ()
+    }
+    name = f"{service.name}-r{_short([spec, used])}"
+    spec["scale"] = service.replicas
+    spec["labels"] = {**(spec.get("labels") or {}), **_labels(stack.name, service.name, REPLICA)}
+    return ReplicaSet(service.name, name, image, service.replicas, spec)
+
+
+def _anybody(entry: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """A network as a replica joins it: without what only the front may have."""
+    return {key: value for key, value in entry.items() if key not in _OF_THE_NAME} if entry else entry
+
+
+def _front(stack: str, service: Service, image: str) -> Front:
+    networks = {
+        name: {**(entry or {}), "aliases": [service.name, *((entry or {}).get("aliases") or ())]}
+        for name, entry in (service.spec.get("networks") or {"default": None}).items()
+    }
+    spec: dict[str, Any] = {
+        "image": image,
+        "command": ["haproxy", "-W", "-db", "-f", FRONT_CONFIG],
+        "networks": networks,
+        "restart": "unless-stopped",
+        "cap_drop": ["ALL"],
+        "security_opt": ["no-new-privileges:true"],
+        # HAProxy's own way to finish what is in flight.
+        "stop_signal": "SIGUSR1",
+        "stop_grace_period": f"{service.drain:g}s",
+        "pull_policy": "missing",
+    }
+    for key in ("container_name", "ports"):
+        if service.spec.get(key):
+            spec[key] = service.spec[key]
+    config = _short(spec)
+    room = {SLOTS_LABEL: str(slots_for(service.replicas))}
+    spec["labels"] = {**_labels(stack, service.name, FRONT), CONFIG_LABEL: config, **room}
+    return Front(service.name, front_name(service.name), config, spec)
+
+
+def _labels(stack: str, service: str, role: str) -> dict[str, str]:
+    return {STACK_LABEL: stack, SERVICE_LABEL: service, ROLE_LABEL: role}
+
+
+def _document(stack: Stack, sets: Mapping[str, ReplicaSet], fronts: Mapping[str, Front]) -> dict[str, Any]:
+    kept = {
+        key: value
+        for key, value in stack.document.items()
+        if key in {"networks", "volumes", "secrets", "configs"} and value
+    }
+    services = {one.name: dict(one.spec) for one in sets.values()}
+    services |= {front.name: dict(front.spec) for front in fronts.values()}
+    return {"name": stack.name, **kept, "services": services}
+
+
+def _short(value: object) -> str:
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode("ascii")).hexdigest()[:8]

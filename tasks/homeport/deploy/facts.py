@@ -1,0 +1,114 @@
+"""Everything a deploy is decided by, read once: the Compose project, images, what runs, and its releases."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from homeport.deploy import front, notes, plan
+from homeport.deploy.haproxy import Route
+from homeport.deploy.plan import Running
+from homeport.engine import compose, containers, docker, git, images
+from homeport.engine.images import Image
+from homeport.errors import EnvironmentProblem
+from homeport.model.release import Release
+from homeport.model.stack import Stack, parse_stack
+
+_PULLS = 4
+
+
+@dataclass(frozen=True)
+class DeployFacts:
+    """The facts of one deploy.
+
+    By service: ``images`` the ids that it would run, ``running`` what it runs now, ``routes`` what its front
+    does. ``files`` are digests of secrets and configs that lie in files.
+    """
+
+    stack: Stack
+    images: Mapping[str, str] = field(hash=False)
+    running: Mapping[str, Running] = field(hash=False)
+    routes: Mapping[str, Route] = field(hash=False)
+    files: Mapping[str, str] = field(hash=False)
+    releases: tuple[Release, ...]
+    revision: str
+    dirty: bool
+
+
+def read(cwd: Path, files: Sequence[str], services: Sequence[str]) -> DeployFacts:
+    """Read the facts. Raises DefinitionError or EnvironmentProblem; nothing has been touched then."""
+    docker.engine()
+    with ThreadPoolExecutor(2) as pool:
+        revision = pool.submit(git.revision, cwd)
+        document = compose.config(files, cwd)
+        first = parse_stack(document)
+        selected = first.select(services)
+        there = pool.submit(look, first.name)
+        found = _images({name: first.services[name].image for name in selected})
+        stack = parse_stack(document, {name: image.ports for name, image in found.items()})
+        running, routes = there.result()
+    commit, dirty = revision.result()
+    return DeployFacts(
+        stack,
+        {name: image.id for name, image in found.items()},
+        running,
+        routes,
+        _contents(stack, cwd),
+        notes.releases(stack.name),
+        commit,
+        dirty,
+    )
+
+
+def stack_name(cwd: Path, files: Sequence[str]) -> str:
+    """The name of the Compose project. Raises DefinitionError."""
+    return str(compose.config(files, cwd).get("name") or "")
+
+
+def look(stack: str) -> tuple[dict[str, Running], dict[str, Route]]:
+    """What runs of a stack now, and what its fronts do."""
+    everything = containers.of_project(stack)
+    first = plan.sort(everything, {})
+    routes = front.read_routes({name: one.front.id for name, one in first.items() if one.front})
+    return plan.sort(everything, {name: route.name for name, route in routes.items()}), routes
+
+
+def _images(names: Mapping[str, str]) -> dict[str, Image]:
+    """By service the image; what the engine doesn't have is pulled. Raises EnvironmentProblem."""
+    there = images.find(names.values())
+    missing = [name for name, image in there.items() if image is None]
+    if missing:
+        with ThreadPoolExecutor(_PULLS) as pool:
+            said = dict(zip(missing, pool.map(images.pull, missing), strict=True))
+        there |= images.find(missing)
+        gone = [name for name in missing if there[name] is None]
+        if gone:
+            users = ", ".join(service for service, image in names.items() if image == gone[0])
+            raise EnvironmentProblem(
+                f"The image {gone[0]} of {users} is not there and can't be pulled.",
+                cause=said[gone[0]][1],
+                hint="Build it ('homeport build'), or log in to its registry.",
+                detail="\n".join(f"also missing: {name}" for name in gone[1:]),
+            )
+    return {service: found for service, name in names.items() if (found := there[name])}
+
+
+def _contents(stack: Stack, cwd: Path) -> dict[str, str]:
+    """Digests of what lies in files, so that another content is another configuration."""
+    found = {}
+    for kind in ("secrets", "configs"):
+        for name, entry in (stack.document.get(kind) or {}).items():
+            path = (entry or {}).get("file")
+            if not path:
+                continue
+            try:
+                found[name] = hashlib.sha256((cwd / path).read_bytes()).hexdigest()
+            except OSError as error:
+                raise EnvironmentProblem(
+                    f"The file of {kind[:-1]} '{name}' can't be read: {error.strerror}.",
+                    hint=f"Put it where the Compose file says: {path}.",
+                ) from error
+    return found

@@ -1,0 +1,46 @@
+"""Commands to a front, and its configuration file."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import Sequence
+
+from homeport.engine import containers, process
+from homeport.engine.containers import ContainerProblem
+
+# HAProxy's command line has no client of its own. Debian's image has bash, Alpine's has nc.
+_TALK = (
+    'if command -v bash >/dev/null; then exec bash -c "exec 3<>/dev/tcp/127.0.0.1/{port}; cat >&3; cat <&3"; '
+    "else exec nc 127.0.0.1 {port}; fi"
+)
+
+
+def tell(front: str, commands: Sequence[str], port: int) -> str:
+    """Give a front commands; returns its answers one after the other. Raises ContainerProblem."""
+    if not commands:
+        return ""
+    done = containers.execute(front, ["sh", "-c", _TALK.format(port=port)], stdin="; ".join(commands) + "\n")
+    if done.code != 0:
+        raise ContainerProblem("A front doesn't take commands.", cause=done.stderr.strip(), detail=front)
+    return done.stdout
+
+
+def check(front: str, path: str) -> str:
+    """What is wrong with a front's configuration file; empty for a sound one."""
+    done = containers.execute(front, ["haproxy", "-c", "-f", path])
+    return "" if done.code == 0 else (done.stderr + done.stdout).strip()
+
+
+def read_file(front: str, path: str) -> str:
+    """A text file of a container, running or not; empty if it isn't there."""
+    # A tar file of UTF-8 text comes through as text with surrogates, and back.
+    done = process.run(["docker", "cp", f"{front}:{path}", "-"], errors="surrogateescape")
+    if done.code != 0:
+        return ""
+    try:
+        with tarfile.open(fileobj=io.BytesIO(done.stdout.encode("utf-8", "surrogateescape"))) as archive:
+            member = archive.extractfile(archive.getmembers()[0])
+            return member.read().decode("utf-8", "replace") if member else ""
+    except (tarfile.TarError, IndexError):
+        return ""

@@ -1,0 +1,85 @@
+"""Deploying a stack under load: nobody misses an answer, whatever becomes of the deploy."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from engine_fixtures import docker
+from live_stack import LiveStack, Load, MakeStack
+
+
+def nothing_lost(load: Load) -> None:
+    assert load.failures == []
+    assert load.sent > 500
+
+
+def answered_once(stack: LiveStack, load: Load) -> None:
+    """Each body that was posted came to exactly one replica, exactly once."""
+    names = docker(
+        "ps", "--all", "--quiet", "--filter", f"label=com.docker.compose.project={stack.name}",
+        "--filter", "label=io.homeport.role=replica",
+    ).split()  # fmt: skip
+    lines = [line for name in names for line in docker("logs", name).splitlines()]
+    noted = Counter(line.split()[1] for line in lines if line.startswith("note "))
+    assert noted == Counter(load.posted)
+
+
+def test_a_change_and_back_under_load(stack: MakeStack) -> None:
+    made = stack()
+    first = made.homeport("deploy", "--zero-downtime")
+    assert first.document["release"]["id"] == "r1"
+    assert made.homeport("deploy", "--dry-run").actions == {"app": "unchanged"}
+    with made.load(14) as load:
+        made.change("app", VERSION="2")
+        second = made.homeport("deploy")
+        assert ("app", "switch") in second.events
+        third = made.homeport("rollback")
+        assert third.document["release"]["of"] == 1
+    nothing_lost(load)
+    assert load.versions == {"1", "2"}
+    answered_once(made, load)
+
+
+def test_a_replica_that_never_gets_healthy(stack: MakeStack) -> None:
+    made = stack()
+    made.homeport("deploy", "--zero-downtime")
+    before = made.containers()
+    with made.load(10) as load:
+        made.change("app", VERSION="2", HEALTH="bad")
+        failed = made.homeport("deploy", "--gate", "4", code=3)
+        assert "app doesn't pass its gate" in failed.said
+        assert "Everything runs as before" in failed.said
+        assert "503" in failed.said  # what its health check said
+    nothing_lost(load)
+    assert load.versions == {"1"}
+    assert made.containers() == before
+
+
+def test_a_replica_that_crashes(stack: MakeStack) -> None:
+    made = stack()
+    made.homeport("deploy", "--zero-downtime")
+    before = made.containers()
+    made.change("app", VERSION="2", CRASH="1")
+    failed = made.homeport("deploy", code=3)
+    assert "ended with exit code 1" in failed.said
+    assert "crashing, as told" in failed.said
+    assert made.containers() == before
+
+
+def test_a_single_writer_is_stopped_first_and_its_callers_wait(stack: MakeStack) -> None:
+    made = stack({"volumes": ["data:/data"]})
+    made.compose["volumes"] = {"data": {}}
+    made.write()
+    made.homeport("deploy", "--zero-downtime")
+    plan = made.homeport("deploy", "--dry-run")
+    assert plan.actions == {"app": "unchanged"}
+    with made.load(14, rate=60) as load:
+        made.change("app", VERSION="2")
+        assert made.homeport("deploy", "--dry-run").actions == {"app": "stop-first"}
+        done = made.homeport("deploy")
+        assert [what for _, what in done.events].index("stop") < [what for _, what in done.events].index(
+            "start"
+        )
+    nothing_lost(load)
+    assert load.versions == {"1", "2"}
+    answered_once(made, load)

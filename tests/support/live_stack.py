@@ -1,0 +1,210 @@
+"""A Compose stack on the real engine, with callers that count what they miss while it is deployed."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine_fixtures import DockerSession, RunHomeport, docker
+
+TRAFFIC = Path(__file__).resolve().parent / "traffic"
+CHECK = (
+    "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/health')"  # as people write it into Compose
+)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command said and wrote as JSON."""
+
+    code: int
+    said: str
+    document: dict[str, Any]
+
+    @property
+    def actions(self) -> dict[str, str]:
+        return {item["name"]: item["action"] for item in self.document.get("services", ())}
+
+    @property
+    def events(self) -> list[tuple[str, str]]:
+        return [(event["service"], event["what"]) for event in self.document.get("events", ())]
+
+
+@dataclass
+class LiveStack:
+    """A project in ``folder``; ``port`` is where the service "app" is published (its lines: 1000 above)."""
+
+    folder: Path
+    name: str
+    port: int
+    image: str
+    env: Mapping[str, str]
+    run: RunHomeport
+    compose: dict[str, Any]
+
+    def write(self) -> None:
+        (self.folder / "compose.yml").write_text(json.dumps(self.compose), encoding="utf-8")
+
+    def change(self, service: str, **environment: str) -> None:
+        """Another environment for a service: what makes it another one."""
+        self.compose["services"][service]["environment"].update(environment)
+        self.write()
+
+    def homeport(self, *words: str, code: int | None = 0, timeout: float = 240) -> Outcome:
+        """Run a command with ``--json -``; whatever happens, it is no bug of its own."""
+        done = self.run([*words, "--json", "-"], self.folder, dict(self.env), timeout)
+        assert "a bug in homeport" not in done.stderr, done.stderr
+        assert code is None or done.returncode == code, f"exit code {done.returncode}\n{done.stderr}"
+        return Outcome(done.returncode, done.stderr, json.loads(done.stdout or "{}"))
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        """Start a command, for something to happen to it."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "homeport", *words],
+            cwd=self.folder,
+            env={**os.environ, **self.env},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+        )
+
+    def containers(self) -> dict[str, str]:
+        """By name the state of everything in the project."""
+        listed = docker(
+            "ps", "--all", "--filter", f"label=com.docker.compose.project={self.name}",
+            "--format", "{{.Names}} {{.State}}",
+        )  # fmt: skip
+        return dict(line.split(" ", 1) for line in listed.splitlines())
+
+    @contextlib.contextmanager
+    def load(
+        self, seconds: float, rate: float = 150, kinds: str = "new,keep,post,slow,tcp"
+    ) -> Iterator[Load]:
+        """Callers from this machine and from a container beside the service, both all the time."""
+        words = ["--seconds", str(seconds), "--rate", str(rate), "--kinds", kinds, "--sockets", "2"]
+        outside = subprocess.Popen(
+            [sys.executable, str(TRAFFIC / "load.py"), "127.0.0.1", str(self.port), *words],
+            stdout=subprocess.PIPE,
+            encoding="utf-8",
+        )
+        beside = subprocess.Popen(
+            ["docker", "run", "--rm", f"--name={self.name}-caller-{secrets.token_hex(2)}",
+             f"--network={self.name}_default", "--entrypoint=python3", self.image, "/load.py", "app", "8000",
+             *words],
+            stdout=subprocess.PIPE,
+            encoding="utf-8",
+        )  # fmt: skip
+        load = Load([], set())
+        try:
+            yield load
+        finally:
+            for process in (outside, beside):
+                text, _ = process.communicate(timeout=seconds + 90)
+                load.results.append(json.loads(text))
+
+
+@dataclass
+class Load:
+    """What callers saw, after the end of the load."""
+
+    results: list[dict[str, Any]]
+    ignored: set[str]
+
+    @property
+    def sent(self) -> int:
+        return sum(kind["sent"] for result in self.results for kind in result["kinds"].values())
+
+    @property
+    def failures(self) -> list[Any]:
+        return [failure for result in self.results for failure in result["failures"]]
+
+    @property
+    def versions(self) -> set[str]:
+        return {version for result in self.results for version in result["versions"]}
+
+    @property
+    def posted(self) -> list[str]:
+        return [name for result in self.results for name in result["posted"]]
+
+
+MakeStack = Callable[..., LiveStack]
+
+
+@pytest.fixture(scope="session")
+def service_image(
+    base_images: Mapping[str, str], docker_session: DockerSession, tmp_path_factory: pytest.TempPathFactory
+) -> str:
+    """The image of the small service of tests/support/traffic."""
+    name = docker_session.name("service:1")
+    base = base_images.get("PYTHON_IMAGE", "python:3.12-slim")
+    text = (
+        f"FROM {base}\nCOPY service.py load.py /\nEXPOSE 8000 9000\n"
+        f'LABEL {docker_session.label}\nENTRYPOINT []\nCMD ["python3", "/service.py"]\n'
+    )
+    file = tmp_path_factory.mktemp("service") / "Dockerfile"
+    file.write_text(text, encoding="utf-8")
+    docker("build", "--quiet", "--tag", name, "--file", str(file), str(TRAFFIC))
+    return name
+
+
+@pytest.fixture
+def stack(
+    sandbox: Any,
+    run_homeport: RunHomeport,
+    docker_session: DockerSession,
+    base_images: Mapping[str, str],
+    service_image: str,
+) -> Iterator[MakeStack]:
+    """Makes a stack with the service "app", changed as the arguments say, and removes it at the end."""
+    made: list[LiveStack] = []
+
+    def make(app: Mapping[str, Any] | None = None, **services: Mapping[str, Any]) -> LiveStack:
+        name = docker_session.name(secrets.token_hex(2))
+        port = _free_ports()
+        common = {"image": service_image, "labels": [docker_session.label], "stop_grace_period": "5s"}
+        own = {
+            **common,
+            "ports": [f"127.0.0.1:{port}:8000", f"127.0.0.1:{port + 1000}:9000"],
+            "environment": {"VERSION": "1", "START_SECONDS": "0.5"},
+            "healthcheck": {"test": ["CMD", "python3", "-c", CHECK], "interval": "30s"},
+            **(app or {}),
+        }
+        others = {other: {**common, "environment": {}, **spec} for other, spec in services.items()}
+        folder = sandbox({"README": ""}, name)
+        env = {key: value for key, value in base_images.items() if key == "HAPROXY_IMAGE"}
+        document = {"name": name, "services": {"app": own, **others}}
+        found = LiveStack(folder, name, port, service_image, env, run_homeport, document)
+        found.write()
+        made.append(found)
+        return found
+
+    yield make
+    for one in made:
+        names = docker("ps", "--all", "--quiet", "--filter", f"label=com.docker.compose.project={one.name}")
+        if names:
+            docker("rm", "--force", "--volumes", *names.split())
+
+
+def _free_ports() -> int:
+    """A port that is free, with the one after it and the one 1000 above it."""
+    while True:
+        with contextlib.ExitStack() as held:
+            first = held.enter_context(socket.socket())
+            first.bind(("127.0.0.1", 0))
+            port: int = first.getsockname()[1]
+            try:
+                held.enter_context(socket.socket()).bind(("127.0.0.1", port + 1000))
+            except (OSError, OverflowError):
+                continue
+            return port
