@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from graphlib import TopologicalSorter
 
 from homeport.deploy import gate
 from homeport.deploy.front import LiveFront
 from homeport.deploy.gate import Verdict
 from homeport.deploy.haproxy import Route
 from homeport.deploy.plan import Action, Step
-from homeport.deploy.work import Work, at_once, target
+from homeport.deploy.work import Work, target
 from homeport.engine import compose, containers
 from homeport.errors import HomeportError
 
 ADOPTED = "before-homeport"
 """Goes behind the name of a plain container whose name a front takes."""
+
+_AT_ONCE = 16
 
 
 class GateFailed(HomeportError):
@@ -23,35 +27,74 @@ class GateFailed(HomeportError):
 
 
 def forward(work: Work) -> None:
-    """Do all steps, batch by batch, and watch the result. Raises HomeportError; nothing is undone then."""
-    for batch in work.plan.batches:
-        steps = [work.plan.steps[name] for name in batch if name in work.done]
-        _Batch(work, [step for step in steps if step.action is not Action.REMOVED]).run()
+    """Do all steps, each as soon as what it waits for has passed, and watch the result.
+
+    Raises HomeportError when all that was under way has ended; nothing is undone then.
+    """
+    sorter = TopologicalSorter(work.plan.needs)
+    sorter.prepare()
+    running: dict[Future[None], tuple[str, ...]] = {}
+    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="deploy") as pool:
+        try:
+            while sorter.is_active():
+                _launch(work, sorter, running, pool)
+                done, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    names = running.pop(future)
+                    future.result()
+                    sorter.done(*names)
+        except BaseException:
+            # Whoever waits for a gate needn't any more.
+            work.cancelled.set()
+            raise
     _watch(work)
 
 
-class _Batch:
-    """Services that don't wait for one another."""
+def _launch(
+    work: Work,
+    sorter: TopologicalSorter[str],
+    running: dict[Future[None], tuple[str, ...]],
+    pool: ThreadPoolExecutor,
+) -> None:
+    """Start whatever may start now."""
+    while ready := sorter.get_ready():
+        steps = [work.plan.steps[name] for name in ready if name in work.done]
+        steps = [step for step in steps if step.action is not Action.REMOVED]
+        idle = [name for name in ready if name not in {step.service for step in steps}]
+        if steps:
+            group = _Group(work, steps)
+            begun = pool.submit(group.begin)
+            for step in steps:
+                running[pool.submit(_after, begun, group.work_on(step), step)] = (step.service,)
+        sorter.done(*idle)
+
+
+def _after(begun: Future[None], work_on: Callable[[Step], None], step: Step) -> None:
+    begun.result()
+    work_on(step)
+
+
+class _Group:
+    """Services that may start at the same moment: Compose is called once for all of them."""
 
     def __init__(self, work: Work, steps: list[Step]) -> None:
         self._work = work
         self._steps = steps
 
-    def run(self) -> None:
-        one_shots = self._having(Action.RUN)
-        first = self._having(Action.NEW, Action.START_FIRST)
-        self._work.start([*one_shots, *first])
+    def begin(self) -> None:
+        self._work.start([step for step in self._steps if step.action is not Action.STOP_FIRST])
         self._make_fronts()
-        at_once(self._to_its_end, one_shots)
-        at_once(self._start_first, first)
-        at_once(self._stop_first, self._having(Action.STOP_FIRST))
 
-    def _having(self, *actions: Action) -> list[Step]:
-        return [step for step in self._steps if step.action in actions]
+    def work_on(self, step: Step) -> Callable[[Step], None]:
+        """How this step goes on."""
+        if step.action is Action.RUN:
+            return self._to_its_end
+        return self._stop_first if step.action is Action.STOP_FIRST else self._start_first
 
     def _to_its_end(self, step: Step) -> None:
-        for one in self._work.replicas(target(step).name):
-            _judge(step, gate.wait_for_end(one.id, self._work.gate_seconds))
+        for one in self._work.replicas(target(step)):
+            limit = self._work.gate_seconds
+            _judge(step, gate.wait_for_end(one.id, limit, sleep=self._work.sleep))
         self._work.event(step.service, "passed", "ended with exit code 0")
 
     def _start_first(self, step: Step) -> None:
@@ -100,10 +143,11 @@ class _Batch:
         work.event(step.service, "pause", f"{time.monotonic() - began:.1f} s")
 
     def _gate(self, step: Step) -> None:
-        ids = [one.id for one in self._work.replicas(target(step).name)]
-        checked = self._work.service(step).has_health_check
-        _judge(step, gate.wait(ids, self._work.gate_seconds, checked=checked))
-        self._work.event(step.service, "passed")
+        work = self._work
+        ids = [one.id for one in work.replicas(target(step))]
+        checked = work.service(step).has_health_check
+        _judge(step, gate.wait(ids, work.gate_seconds, checked=checked, sleep=work.sleep))
+        work.event(step.service, "passed")
 
     def _switch(self, step: Step, front: LiveFront) -> None:
         self._work.done[step.service].switched = True
@@ -117,29 +161,30 @@ class _Batch:
             done.stopped = running
             self._work.event(step.service, "stop", step.before or "what ran without homeport")
             containers.stop(running)
+        if step.front is None:
+            self._free_name(step, self._work.service(step).container_name)
 
     def _make_fronts(self) -> None:
-        new = [step for step in self._steps if step.new_front and step.front is not None]
+        new = {step.front.name: step for step in self._steps if step.new_front and step.front is not None}
         if not new:
             return
-        for step in new:
+        for step in new.values():
             self._work.done[step.service].front_made = True
-            self._free_name(step)
-        names = {step.front.name: step for step in new if step.front is not None}
-        compose.create(self._work.wanted.document, list(names), self._work.cwd)
+            self._free_name(step, self._work.service(step).container_name)
+        compose.create(self._work.wanted.document, list(new), self._work.cwd)
         for one in containers.of_project(self._work.plan.stack):
-            if one.service in names:
-                step = names[one.service]
+            if one.service in new:
+                step = new[one.service]
                 service = self._work.service(step)
                 self._work.fronts[step.service] = LiveFront.of(one, service, Route())
 
-    def _free_name(self, step: Step) -> None:
-        """Give a plain container another name if the front is to have its own."""
-        wanted = str(step.front.spec.get("container_name") or "") if step.front else ""
-        for one in step.plain:
+    def _free_name(self, step: Step, wanted: str) -> None:
+        """Give the container that has the service's own name another one: only one can have it."""
+        done = self._work.done[step.service]
+        for one in self._work.old(step):
             if wanted and one.name == wanted:
-                self._work.done[step.service].renamed[one.id] = wanted
-                containers.rename(one.id, f"{wanted}-{ADOPTED}")
+                done.renamed[one.id] = wanted
+                containers.rename(one.id, f"{wanted}-{step.before or ADOPTED}")
 
 
 def _judge(step: Step, verdict: Verdict) -> None:
@@ -163,10 +208,6 @@ def _watch(work: Work) -> None:
     end = time.monotonic() + max((work.service(step).monitor for step in steps), default=0.0)
     while time.monotonic() < end:
         for step in steps:
-            _still(work, step)
-        time.sleep(gate.POLL_SECONDS)
-
-
-def _still(work: Work, step: Step) -> None:
-    ids: Iterable[str] = [one.id for one in work.replicas(target(step).name)]
-    _judge(step, gate.still(ids, checked=work.service(step).has_health_check))
+            ids = [one.id for one in work.replicas(target(step))]
+            _judge(step, gate.still(ids, checked=work.service(step).has_health_check))
+        work.sleep(gate.POLL_SECONDS)

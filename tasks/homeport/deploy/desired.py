@@ -2,9 +2,10 @@
 
 The user's file stays as it is. What is given to Compose has, for a service ``api``:
 
-- a *replica set* ``api-r1a2b3c4d``: the service as it is written, with its image pinned, without the name and
-  the ports that only one can have. The eight characters stand for everything that decides what runs, so the
-  same thing has the same name on any machine, and asking Compose for it twice changes nothing;
+- a *replica set* ``api-r1a2b3c4d``: the service as it is written, with its image pinned; if it has a front,
+  without the names, addresses and ports that only one can have. The eight characters stand for everything
+  that decides what runs, so the same thing has the same name on any machine, and asking Compose for it twice
+  changes nothing;
 - a *front* ``api.front``: HAProxy with the service's name, ``container_name``, aliases, addresses and ports.
 """
 
@@ -30,7 +31,8 @@ FRONT = "front"
 FRONT_CONFIG = "/usr/local/etc/haproxy/haproxy.cfg"
 """Where the official HAProxy image reads its configuration."""
 
-_ONLY_ONCE = ("container_name", "ports", "build", "depends_on", "profiles", "scale", "x-homeport", "links")
+_LEFT_OUT = ("build", "depends_on", "profiles", "scale", "x-homeport", "links")
+_OF_THE_FRONT = ("container_name", "ports")
 _OF_THE_NAME = ("aliases", "ipv4_address", "ipv6_address", "link_local_ips", "mac_address")
 _FAST_CHECKS = "1s"
 _START_PERIOD = "1m0s"
@@ -73,7 +75,6 @@ def desired(
     files: Mapping[str, str],
     *,
     front_image: str = "",
-    fronts: bool = True,
 ) -> Desired:
     """What should run of these services.
 
@@ -81,13 +82,14 @@ def desired(
     of file-based secrets and configs by their name in the document.
     """
     sets: dict[str, ReplicaSet] = {}
-    for name in _partners_first(stack, images):
-        sets[name] = _replica_set(stack, stack.services[name], images[name], files, sets)
     made = {
         name: _front(stack.name, stack.services[name], front_image)
-        for name in sets
-        if fronts and stack.services[name].can_have_front
+        for name in images
+        if stack.services[name].can_have_front
     }
+    for name in _partners_first(stack, images):
+        service = stack.services[name]
+        sets[name] = _replica_set(stack, service, images[name], files, sets, fronted=name in made)
     return Desired(stack.name, {name: sets[name] for name in images}, made, _document(stack, sets, made))
 
 
@@ -114,10 +116,15 @@ def _replica_set(
     image: str,
     files: Mapping[str, str],
     sets: Mapping[str, ReplicaSet],
+    *,
+    fronted: bool,
 ) -> ReplicaSet:
-    spec = {key: value for key, value in service.spec.items() if key not in _ONLY_ONCE}
-    if "networks" in spec:
+    left_out = (*_LEFT_OUT, *_OF_THE_FRONT) if fronted else _LEFT_OUT
+    spec = {key: value for key, value in service.spec.items() if key not in left_out}
+    if fronted and "networks" in spec:
         spec["networks"] = {name: _anybody(entry) for name, entry in (spec["networks"] or {}).items()}
+    elif not fronted and "network_mode" not in spec:
+        spec["networks"] = _named(service)
     for key in ("network_mode", "pid", "ipc"):
         if service.partner and str(spec.get(key)) == f"service:{service.partner}":
             partner = sets.get(service.partner)
@@ -152,15 +159,19 @@ def _anybody(entry: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
     return {key: value for key, value in entry.items() if key not in _OF_THE_NAME} if entry else entry
 
 
-def _front(stack: str, service: Service, image: str) -> Front:
-    networks = {
+def _named(service: Service) -> dict[str, Any]:
+    """The service's networks as the one joins them that others find by its name."""
+    return {
         name: {**(entry or {}), "aliases": [service.name, *((entry or {}).get("aliases") or ())]}
         for name, entry in (service.spec.get("networks") or {"default": None}).items()
     }
+
+
+def _front(stack: str, service: Service, image: str) -> Front:
     spec: dict[str, Any] = {
         "image": image,
         "command": ["haproxy", "-W", "-db", "-f", FRONT_CONFIG],
-        "networks": networks,
+        "networks": _named(service),
         "restart": "unless-stopped",
         "cap_drop": ["ALL"],
         "security_opt": ["no-new-privileges:true"],
@@ -169,7 +180,7 @@ def _front(stack: str, service: Service, image: str) -> Front:
         "stop_grace_period": f"{service.drain:g}s",
         "pull_policy": "missing",
     }
-    for key in ("container_name", "ports"):
+    for key in _OF_THE_FRONT:
         if service.spec.get(key):
             spec[key] = service.spec[key]
     config = _short(spec)

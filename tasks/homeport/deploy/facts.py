@@ -73,7 +73,7 @@ def look(stack: str) -> tuple[dict[str, Running], dict[str, Route]]:
     everything = containers.of_project(stack)
     first = plan.sort(everything, {})
     routes = front.read_routes({name: one.front.id for name, one in first.items() if one.front})
-    return plan.sort(everything, {name: route.name for name, route in routes.items()}), routes
+    return plan.sort(everything, routes), routes
 
 
 def _images(names: Mapping[str, str]) -> dict[str, Image]:

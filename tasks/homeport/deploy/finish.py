@@ -11,6 +11,8 @@ def finish(work: Work) -> None:
     """Let old replicas finish what they have, stop them, and remove what no rollback needs any more."""
     steps = [work.plan.steps[name] for name in work.plan.changes]
     at_once(lambda step: _end_old(work, step), [step for step in steps if step.action is not Action.RUN])
+    # Nothing is routed to them; what they may have in flight they end themselves.
+    containers.stop([one.id for one in work.plan.strays])
     gone = [one for step in steps for one in _superfluous(work, step)]
     containers.remove(gone)
 

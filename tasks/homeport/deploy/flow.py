@@ -48,9 +48,11 @@ def deploy(request: Request) -> int:
     """Deploy what the Compose file says; returns the exit code. Raises HomeportError."""
 
     def wanted(found: DeployFacts) -> tuple[Desired, int]:
-        keep = request.zero_downtime or any(one.front for one in found.running.values())
-        made = desired(found.stack, found.images, found.files, front_image=request.front_image, fronts=keep)
-        return made, 0
+        if not request.zero_downtime and not any(one.front for one in found.running.values()):
+            raise UsageError(
+                "homeport deploys with fronts only, so far.", hint="Use 'homeport deploy --zero-downtime'."
+            )
+        return desired(found.stack, found.images, found.files, front_image=request.front_image), 0
 
     return _run(request, "deploy", wanted)
 
@@ -69,7 +71,10 @@ def _of_release(release: Release, found: DeployFacts) -> Desired:
     """What a release ran. Raises UsageError where not all of it is there any more."""
     sets = {}
     for name, deployed in release.services.items():
-        if name not in found.stack.services:
+        service = found.stack.services.get(name)
+        if service is not None and service.one_shot:
+            continue  # what has run has run: running an older one doesn't take a migration back
+        if service is None:
             raise UsageError(
                 f"{release.id} had a service '{name}', which the Compose file has no more.",
                 hint="Check out the revision of that release, and deploy it.",
@@ -101,7 +106,7 @@ def _run(request: Request, what: str, wanted: Callable[[DeployFacts], tuple[Desi
         found = facts.read(request.cwd, request.files, request.services)
         plan, target, of = _plan(found, request, wanted)
         show_warnings(plan.warnings, console)
-        if not plan.changes:
+        if not plan.changes and not plan.strays and _is_current(found, target):
             console.print(f"Nothing to deploy: {len(plan.steps)} services unchanged.", markup=False)
             return 0
         return _apply(request, found, plan, target, of, console)
@@ -160,13 +165,23 @@ def _apply(
         forward(work)
     except (HomeportError, KeyboardInterrupt) as error:
         raise _undone(work, error, release) from error
-    finish(work)
+    # From now on this is what should run, whatever happens: only what is old is left to be stopped.
     made = release(Outcome.PASSED)
     notes.write(made)
+    finish(work)
     show.result(made, work.events, console)
     if request.json:
         write_json(request.json, show.result_document(made, work.events))
     return 0
+
+
+def _is_current(found: DeployFacts, target: Desired) -> bool:
+    """Whether the last release says what should run: it doesn't after a deploy that was killed at its end."""
+    now = releases.current(found.releases)
+    return now is not None and all(
+        name in now.services and now.services[name].replica_set == one.name
+        for name, one in target.sets.items()
+    )
 
 
 def _undone(

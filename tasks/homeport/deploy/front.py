@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from homeport.deploy import haproxy
 from homeport.deploy.desired import FRONT_CONFIG, SLOTS_LABEL, ReplicaSet
@@ -33,8 +34,7 @@ class LiveFront:
 
     def prepare(self, target: ReplicaSet, *, held: bool) -> None:
         """Give a front that was only made its first configuration."""
-        self.route = Route("a", target.name)
-        self._write(held=held)
+        self._write(Route("a", target.name, held))
 
     def switch(self, target: ReplicaSet) -> None:
         """Send new requests to a replica set that has passed its gate; what is in flight stays where it is.
@@ -43,31 +43,18 @@ class LiveFront:
         """
         ports, before = self.service.ports, self.route
         after = Route(before.other, target.name)
-        count = min(target.count, self.slots)
-        self._tell(haproxy.fill(ports, after.group, count, target.name))
-        self._wait_for_addresses(after.group, count)
-        self.route = after
-        self._write()
-        self._tell(
-            haproxy.state(ports, after.group, count, "ready")
-            + haproxy.hold(ports, on=False)
-            + haproxy.state(ports, before.group, self.slots, "drain")
-        )
+        self._tell(haproxy.fill(ports, after.group, self.slots, target.name))
+        self._wait_for_addresses(after.group, min(target.count, self.slots))
+        self._turn(before, after)
 
     def back(self, name: str) -> None:
         """Send new requests to the other group again, which still has the set ``name``."""
-        group = self.route.group
-        self.route = Route(self.route.other, name)
-        self._write()
-        self._tell(
-            haproxy.state(self.service.ports, self.route.group, self.slots, "ready")
-            + haproxy.hold(self.service.ports, on=False)
-            + haproxy.state(self.service.ports, group, self.slots, "drain")
-        )
+        self._turn(self.route, Route(self.route.other, name))
 
     def hold(self) -> None:
         """Let new callers wait; what is in flight goes on."""
-        self._write(held=True)
+        # Noted first: whoever finds the front so after a crash knows that callers wait.
+        self._write(replace(self.route, held=True))
         self._tell(
             haproxy.hold(self.service.ports, on=True)
             + haproxy.state(self.service.ports, self.route.group, self.slots, "drain")
@@ -75,11 +62,21 @@ class LiveFront:
 
     def release(self) -> None:
         """Let those who wait go on, to the set that was live before they were held."""
-        self._write()
         self._tell(
             haproxy.state(self.service.ports, self.route.group, self.slots, "ready")
             + haproxy.hold(self.service.ports, on=False)
         )
+        self._write(replace(self.route, held=False))
+
+    def _turn(self, before: Route, after: Route) -> None:
+        ports = self.service.ports
+        self._tell(
+            haproxy.state(ports, after.group, self.slots, "ready")
+            + haproxy.hold(ports, on=False)
+            + haproxy.state(ports, before.group, self.slots, "drain")
+        )
+        # Noted last: what is done twice after a crash does no harm, what is left out would.
+        self._write(after)
 
     def drain(self, group: str, seconds: float, ports: Iterable[int] | None = None) -> int:
         """Wait until nothing is in flight in a group; returns how much still is after so many seconds."""
@@ -96,12 +93,13 @@ class LiveFront:
         self._tell(haproxy.state(self.service.ports, group, self.slots, "maint"))
 
     def _wait_for_addresses(self, group: str, count: int) -> None:
-        wanted = {f"{group}{slot}" for slot in range(1, count + 1)}
         end = time.monotonic() + RESOLVE_SECONDS
         while True:
             states = haproxy.parse_states(self._tell(["show servers state"]))
-            found = [one for one in states if one.name in wanted]
-            if found and all(one.address and one.address != "127.0.0.1" for one in found):
+            known = Counter(
+                one.backend for one in states if one.group == group and one.address not in {"", "127.0.0.1"}
+            )
+            if all(known[f"b{port}"] >= count for port in self.service.ports):
                 return
             if time.monotonic() >= end:
                 raise ContainerProblem(
@@ -110,11 +108,10 @@ class LiveFront:
                 )
             time.sleep(POLL_SECONDS)
 
-    def _write(self, *, held: bool = False) -> None:
-        text = haproxy.config(
-            self.service.ports, self.route, self.slots, http=self.service.http_ports, held=held
-        )
+    def _write(self, route: Route) -> None:
+        text = haproxy.config(self.service.ports, route, self.slots, http=self.service.http_ports)
         containers.write_file(self.name, FRONT_CONFIG, text)
+        self.route = route
 
     def _tell(self, commands: list[str]) -> str:
         said = fronts.tell(self.name, commands, haproxy.CLI_PORT)

@@ -24,10 +24,10 @@ _HOLD_RETRIES = 300
 """Seconds for which a caller is held: one try each second."""
 _KEPT_OUT = 0x3B
 """Bits of a server's administrative state: maintenance or drain, by command or for want of an address."""
-_ROUTE = re.compile(r"^# homeport: group (?P<group>[ab]) is (?P<name>\S*)$", re.MULTILINE)
+_ROUTE = re.compile(r"^# homeport: group (?P<group>[ab]) is (?P<name>\S*)(?P<held>, held)?$", re.MULTILINE)
 
 _HEAD = """\
-# homeport: group {group} is {name}
+# homeport: group {group} is {name}{held}
 # Written by homeport and read again when this container starts. Changes belong into the Compose file.
 global
     log stdout format raw local0 notice
@@ -78,10 +78,11 @@ backend b{port} from {port}
 
 @dataclass(frozen=True)
 class Route:
-    """Which group of a front is live, and the replica set that it has."""
+    """Which group of a front is live, and the replica set that it has; ``held``: new callers wait."""
 
     group: str = "a"
     name: str = ""
+    held: bool = False
 
     @property
     def other(self) -> str:
@@ -104,27 +105,27 @@ class ServerState:
         return self.name.rstrip("0123456789")
 
 
-def config(
-    ports: Sequence[int], route: Route, slots: int, *, http: Collection[int], held: bool = False
-) -> str:
+def config(ports: Sequence[int], route: Route, slots: int, *, http: Collection[int]) -> str:
     """The configuration of a front whose live group is ``route``, with room for ``slots`` replicas.
 
-    ``http`` are those of the ports that speak HTTP. ``held``: callers wait from the start on, and the live
-    group isn't used.
+    ``http`` are those of the ports that speak HTTP. While callers are held the live group isn't used.
     """
     parts = [
         _HEAD.format(
             group=route.group,
             name=route.name,
+            held=", held" if route.held else "",
             cli=CLI_PORT,
             retries=_HOLD_RETRIES,
         )
     ]
     for port in ports:
-        live = Route(route.group) if held else route
+        live = Route(route.group) if route.held else route
         groups = "".join(_group(group, port, live, slots) for group in GROUPS)
         mode = _HTTP if port in http else _TCP
-        parts.append(_PORT.format(port=port, mode=mode, groups=groups, hold="" if held else " disabled"))
+        parts.append(
+            _PORT.format(port=port, mode=mode, groups=groups, hold="" if route.held else " disabled")
+        )
     return "".join(parts)
 
 
@@ -139,7 +140,7 @@ def _group(group: str, port: int, route: Route, slots: int) -> str:
 def read_route(text: str) -> Route | None:
     """The route in a configuration that :func:`config` made; None in any other."""
     found = _ROUTE.search(text)
-    return Route(found["group"], found["name"]) if found else None
+    return Route(found["group"], found["name"], bool(found["held"])) if found else None
 
 
 def slots_for(count: int) -> int:
@@ -147,9 +148,12 @@ def slots_for(count: int) -> int:
     return max(4, count * 2)
 
 
-def fill(ports: Iterable[int], group: str, count: int, name: str) -> list[str]:
-    """Commands that give a group the addresses of a replica set, without sending anything there yet."""
-    return [f"set server b{port}/{group}{slot} fqdn {name}" for port in ports for slot in range(1, count + 1)]
+def fill(ports: Iterable[int], group: str, slots: int, name: str) -> list[str]:
+    """Commands that give a whole group the addresses of a replica set, without sending anything there yet.
+
+    Servers for which there is no address left are out of use by that.
+    """
+    return [f"set server b{port}/{group}{slot} fqdn {name}" for port in ports for slot in range(1, slots + 1)]
 
 
 def state(ports: Iterable[int], group: str, slots: int, wanted: str) -> list[str]:

@@ -16,6 +16,7 @@ from homeport.deploy.desired import (
     Front,
     ReplicaSet,
 )
+from homeport.deploy.haproxy import Route
 from homeport.engine.containers import Container
 from homeport.model import graph
 from homeport.model.stack import START_FIRST, Service, Stack
@@ -38,13 +39,15 @@ class Running:
     """What runs of one service now.
 
     ``sets`` are the containers of each replica set, ``plain`` those that Compose made without homeport,
-    ``live`` the name of the set that the front routes to (without a front: of the one that runs).
+    ``live`` the name of the set that the front routes to (without a front: of the one that runs), ``held``
+    whether its callers wait.
     """
 
     sets: Mapping[str, tuple[Container, ...]] = field(default_factory=dict, hash=False)
     plain: tuple[Container, ...] = ()
     front: Container | None = None
     live: str = ""
+    held: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,8 +71,15 @@ class DeployPlan:
 
     stack: str
     steps: Mapping[str, Step]
-    batches: tuple[tuple[str, ...], ...]
+    needs: Mapping[str, tuple[str, ...]]
+    strays: tuple[Container, ...] = ()
+    """What runs and belongs to no service as it should be: left over where a deploy ended in the middle."""
     warnings: tuple[str, ...] = ()
+
+    @property
+    def batches(self) -> tuple[tuple[str, ...], ...]:
+        """The services in batches that don't wait for one another."""
+        return graph.batches(self.needs)
 
     @property
     def changes(self) -> tuple[str, ...]:
@@ -77,8 +87,8 @@ class DeployPlan:
         return tuple(name for name, step in self.steps.items() if step.action is not Action.UNCHANGED)
 
 
-def sort(containers: Iterable[Container], routes: Mapping[str, str]) -> dict[str, Running]:
-    """What runs, by service; ``routes`` say which replica set each front routes to."""
+def sort(containers: Iterable[Container], routes: Mapping[str, Route]) -> dict[str, Running]:
+    """What runs, by service; ``routes`` say what each front does."""
     sets: dict[str, dict[str, list[Container]]] = {}
     plain: dict[str, list[Container]] = {}
     fronts: dict[str, Container] = {}
@@ -95,8 +105,11 @@ def sort(containers: Iterable[Container], routes: Mapping[str, str]) -> dict[str
     for service in {**sets, **plain, **fronts}:
         own = {name: tuple(members) for name, members in sets.get(service, {}).items()}
         up = [name for name, members in own.items() if any(one.running for one in members)]
-        live = routes.get(service) or (up[0] if len(up) == 1 and service not in fronts else "")
-        found[service] = Running(own, tuple(plain.get(service, ())), fronts.get(service), live)
+        route = routes.get(service, Route())
+        live = route.name or (up[0] if len(up) == 1 and service not in fronts else "")
+        found[service] = Running(
+            own, tuple(plain.get(service, ())), fronts.get(service), live, held=route.held
+        )
     return found
 
 
@@ -113,10 +126,24 @@ def make(stack: Stack, wanted: Desired, running: Mapping[str, Running], *, whole
                     name, Action.REMOVED, "it is in the Compose file no more", before=found.live
                 )
     order = {
-        name: [need for need in stack.services[name].needs if need in steps] if name in stack.services else []
+        name: tuple(need for need in stack.services[name].needs if need in steps)
+        if name in stack.services
+        else ()
         for name in steps
     }
-    return DeployPlan(stack.name, steps, graph.batches(order), _warnings(stack, steps))
+    return DeployPlan(stack.name, steps, order, _strays(steps, running), _warnings(stack, steps))
+
+
+def _strays(steps: Mapping[str, Step], running: Mapping[str, Running]) -> tuple[Container, ...]:
+    return tuple(
+        one
+        for name, step in steps.items()
+        if name in running and step.target is not None
+        for replica_set, members in running[name].sets.items()
+        if replica_set not in {step.target.name, step.before}
+        for one in members
+        if one.running
+    )
 
 
 def _step(service: Service, wanted: Desired, found: Running) -> Step:
@@ -129,7 +156,8 @@ def _step(service: Service, wanted: Desired, found: Running) -> Step:
     if service.one_shot:
         return _one_shot(step, there)
     up = [one for one in there if one.running]
-    if found.live == target.name and len(up) >= target.count and not new_front and not found.plain:
+    sound = not new_front and not found.plain and not found.held
+    if found.live == target.name and len(up) >= target.count and sound:
         return step
     if not found.live and not found.plain:
         gone = "its containers are gone" if found.sets or found.front else "it doesn't run yet"
@@ -151,6 +179,8 @@ def _difference(target: ReplicaSet, found: Running) -> str:
         up = sum(one.running for one in found.sets.get(target.name, ()))
         if up < target.count:
             return f"{up} of {target.count} containers run"
+        if found.held:
+            return "its callers wait since a deploy ended in the middle"
         return "its front is missing" if found.front is None else "its front changes"
     before = found.sets.get(found.live) or found.plain
     if before and all(one.image != target.image for one in before):

@@ -34,7 +34,7 @@ def _undo(work: Work, step: Step) -> None:
         if done.front_made and front is not None:
             containers.remove([front.name])
         if step.action is Action.STOP_FIRST:
-            containers.stop([one.id for one in work.replicas(target(step).name) if one.running])
+            containers.stop([one.id for one in work.replicas(target(step)) if one.running])
         containers.start(done.stopped)
         gate.wait(done.stopped, work.gate_seconds, checked=work.service(step).has_health_check)
     elif done.front_made and front is not None:
@@ -47,6 +47,6 @@ def _undo(work: Work, step: Step) -> None:
             front.release()
     for identity, name in done.renamed.items():
         containers.rename(identity, name)
-    new = [] if target(step).name == step.before else [one.id for one in work.replicas(target(step).name)]
+    new = [] if target(step).name == step.before else [one.id for one in work.replicas(target(step))]
     containers.remove(new)
     work.event(step.service, "undone", f"{step.before or 'what ran before'} serves")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -13,9 +14,14 @@ from homeport.deploy.front import LiveFront
 from homeport.deploy.plan import DeployPlan, Running, Step
 from homeport.engine import compose, containers
 from homeport.engine.containers import Container
+from homeport.errors import HomeportError
 from homeport.model.stack import Service, Stack
 
 _AT_ONCE = 8
+
+
+class Cancelled(HomeportError):
+    """Something else failed, and this needn't be waited for any more."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +38,7 @@ class Event:
 class Done:
     """What has been done to one service, so that it can be undone.
 
-    ``stopped`` are containers that ran before, ``renamed`` by id the names that plain ones had.
+    ``stopped`` are containers that ran before, ``renamed`` by id the names that such containers had.
     """
 
     started: bool = False
@@ -58,6 +64,7 @@ class Work:
     began: float = field(default_factory=time.monotonic)
     events: list[Event] = field(default_factory=list)
     done: dict[str, Done] = field(default_factory=dict)
+    cancelled: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
         self.done = {name: Done() for name in self.plan.changes}
@@ -68,6 +75,11 @@ class Work:
         self.events.append(event)
         self.tell(event)
 
+    def sleep(self, seconds: float) -> None:
+        """Wait a little. Raises Cancelled when all the rest has been given up."""
+        if self.cancelled.wait(seconds):
+            raise Cancelled("Given up, because something else failed.")
+
     def service(self, step: Step) -> Service:
         return self.stack.services[step.service]
 
@@ -75,32 +87,31 @@ class Work:
         """Start the replica sets of these steps: those that are kept as they are, the others by Compose."""
         new: list[str] = []
         kept: list[str] = []
-        for one in map(target, steps):
+        for step in steps:
+            one = target(step)
             self.done[one.service].started = True
             self.event(one.service, "start", one.name)
             there = self.running[one.service].sets.get(one.name, ()) if one.service in self.running else ()
-            if len(there) == one.count:
-                kept += [container.id for container in there]
-            else:
+            if len(there) != one.count:
                 new.append(one.name)
+                continue
+            kept += [container.id for container in there]
+            name = "" if step.front else self.service(step).container_name
+            if name and there[0].name != name and one.service not in self.fronts:
+                containers.rename(there[0].id, name)
         containers.start(kept)
         if new:
             compose.up(self.wanted.document, new, self.cwd)
 
-    def replicas(self, name: str) -> tuple[Container, ...]:
+    def replicas(self, one: ReplicaSet) -> tuple[Container, ...]:
         """The containers of a replica set as they are now."""
-        return tuple(one for one in containers.of_project(self.plan.stack) if one.service == name)
+        return containers.of_project(self.plan.stack, one.name)
 
     def old(self, step: Step) -> tuple[Container, ...]:
         """The containers that the step replaces, as they were when the deploy began."""
-        if step.before == target(step).name:
+        if step.service not in self.running or step.before == target(step).name:
             return ()
-        return (
-            (*self.running[step.service].sets.get(step.before, ()), *step.plain) if self.has_run(step) else ()
-        )
-
-    def has_run(self, step: Step) -> bool:
-        return step.service in self.running
+        return (*self.running[step.service].sets.get(step.before, ()), *step.plain)
 
 
 def target(step: Step) -> ReplicaSet:

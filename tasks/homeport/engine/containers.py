@@ -57,17 +57,17 @@ class Container:
         return self.state == "running"
 
 
-def of_project(project: str) -> tuple[Container, ...]:
-    """All containers of a project, running or not, by name."""
-    label = f"{PROJECT_LABEL}={project}"
+def of_project(project: str, service: str = "") -> tuple[Container, ...]:
+    """All containers of a project, or of one service of it, running or not, by name."""
+    wanted = [f"{PROJECT_LABEL}={project}", *([f"{SERVICE_LABEL}={service}"] if service else [])]
     try:
-        filters = quote(json.dumps({"label": [label]}))
+        filters = quote(json.dumps({"label": wanted}))
         ((status, listed),) = api.get_all([f"/containers/json?all=1&filters={filters}"])
         if status == 200:
             return inspect(str(item["Id"]) for item in listed)
     except (api.NoDirectWay, TypeError, KeyError):
         pass
-    done = _docker("ps", "--all", "--quiet", "--no-trunc", "--filter", f"label={label}")
+    done = _docker("ps", "--all", "--quiet", "--no-trunc", *(f"--filter=label={label}" for label in wanted))
     return inspect(done.split())
 
 
