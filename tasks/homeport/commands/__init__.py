@@ -9,7 +9,8 @@ from invoke import Collection
 from homeport.commands.build import build
 from homeport.commands.deploy import deploy, rollback
 from homeport.commands.doctor import doctor
+from homeport.commands.look import releases, status, unlock
 
 namespace = Collection()
-for _task in (build, deploy, rollback, doctor):
+for _task in (build, deploy, rollback, releases, status, unlock, doctor):
     namespace.add_task(_task)

@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from homeport.deploy import front, notes, plan
 from homeport.deploy.haproxy import Route
 from homeport.deploy.plan import Running
-from homeport.engine import compose, containers, docker, git, images
+from homeport.engine import containers, git, images
 from homeport.engine.images import Image
 from homeport.errors import EnvironmentProblem
 from homeport.model.release import Release
@@ -38,34 +39,32 @@ class DeployFacts:
     dirty: bool
 
 
-def read(cwd: Path, files: Sequence[str], services: Sequence[str]) -> DeployFacts:
-    """Read the facts. Raises DefinitionError or EnvironmentProblem; nothing has been touched then."""
-    docker.engine()
-    with ThreadPoolExecutor(2) as pool:
+def read(document: Mapping[str, Any], cwd: Path, services: Sequence[str], *, pull: bool) -> DeployFacts:
+    """Read the facts of the project that ``document`` is, as Compose resolved it.
+
+    Images that the engine doesn't have are pulled if ``pull``. Raises DefinitionError or EnvironmentProblem;
+    nothing else has been touched then.
+    """
+    first = parse_stack(document)
+    selected = first.select(services)
+    with ThreadPoolExecutor(3) as pool:
         revision = pool.submit(git.revision, cwd)
-        document = compose.config(files, cwd)
-        first = parse_stack(document)
-        selected = first.select(services)
         there = pool.submit(look, first.name)
-        found = _images({name: first.services[name].image for name in selected})
-        stack = parse_stack(document, {name: image.ports for name, image in found.items()})
+        kept = pool.submit(notes.releases, first.name)
+        found = _images({name: first.services[name].image for name in selected}, pull=pull)
         running, routes = there.result()
-    commit, dirty = revision.result()
+        commit, dirty = revision.result()
+        releases = kept.result()
     return DeployFacts(
-        stack,
+        parse_stack(document, {name: image.ports for name, image in found.items()}),
         {name: image.id for name, image in found.items()},
         running,
         routes,
-        _contents(stack, cwd),
-        notes.releases(stack.name),
+        _contents(first, cwd),
+        releases,
         commit,
         dirty,
     )
-
-
-def stack_name(cwd: Path, files: Sequence[str]) -> str:
-    """The name of the Compose project. Raises DefinitionError."""
-    return str(compose.config(files, cwd).get("name") or "")
 
 
 def look(stack: str) -> tuple[dict[str, Running], dict[str, Route]]:
@@ -76,10 +75,15 @@ def look(stack: str) -> tuple[dict[str, Running], dict[str, Route]]:
     return plan.sort(everything, routes), routes
 
 
-def _images(names: Mapping[str, str]) -> dict[str, Image]:
+def _images(names: Mapping[str, str], *, pull: bool) -> dict[str, Image]:
     """By service the image; what the engine doesn't have is pulled. Raises EnvironmentProblem."""
     there = images.find(names.values())
     missing = [name for name, image in there.items() if image is None]
+    if missing and not pull:
+        raise EnvironmentProblem(
+            f"The engine doesn't have {', '.join(missing[:5])}: what would change can't be told.",
+            hint="Build ('homeport build') or pull first; without --dry-run a deploy pulls by itself.",
+        )
     if missing:
         with ThreadPoolExecutor(_PULLS) as pool:
             said = dict(zip(missing, pool.map(images.pull, missing), strict=True))

@@ -21,6 +21,7 @@ from homeport.deploy.haproxy import Route
 from homeport.deploy.plan import DeployPlan
 from homeport.deploy.undo import undo
 from homeport.deploy.work import Work
+from homeport.engine import compose, docker
 from homeport.errors import DeployBroken, DeployUndone, HomeportError, Interrupted, UsageError
 from homeport.model import release as releases
 from homeport.model.release import Deployed, Outcome, Release
@@ -94,16 +95,18 @@ def _run(request: Request, what: str, wanted: Callable[[DeployFacts], tuple[Desi
     console = make_console(sys.stderr if request.json == "-" else sys.stdout)
     if request.json:
         check_json(request.json)
+    docker.engine()
+    document = compose.config(request.files, request.cwd)
     if request.dry_run:
-        found = facts.read(request.cwd, request.files, request.services)
+        found = facts.read(document, request.cwd, request.services, pull=False)
         plan, _, _ = _plan(found, request, wanted)
         show.plan(plan, console)
         if request.json:
             write_json(request.json, show.plan_document(plan))
         return 0
-    name = facts.stack_name(request.cwd, request.files)
+    name = str(document.get("name") or "")
     with notes.Lock(name, what, request.lock_wait, lambda text: console.print(text, markup=False)):
-        found = facts.read(request.cwd, request.files, request.services)
+        found = facts.read(document, request.cwd, request.services, pull=True)
         plan, target, of = _plan(found, request, wanted)
         show_warnings(plan.warnings, console)
         if not plan.changes and not plan.strays and _is_current(found, target):

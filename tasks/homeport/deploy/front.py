@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from homeport.deploy import haproxy
@@ -16,6 +17,7 @@ from homeport.model.stack import Service
 
 POLL_SECONDS = 0.1
 RESOLVE_SECONDS = 15.0
+_AT_ONCE = 8
 
 
 @dataclass
@@ -125,8 +127,9 @@ def read_routes(
     names: dict[str, str], read: Callable[[str, str], str] = fronts.read_file
 ) -> dict[str, Route]:
     """By service the routes of fronts, given by their containers."""
-    found = {}
-    for service, name in names.items():
-        if route := haproxy.read_route(read(name, FRONT_CONFIG)):
-            found[service] = route
-    return found
+    if not names:
+        return {}
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        texts = pool.map(lambda name: read(name, FRONT_CONFIG), names.values())
+        routes = zip(names, map(haproxy.read_route, texts), strict=True)
+        return {service: route for service, route in routes if route is not None}

@@ -55,6 +55,23 @@ def get_all(paths: Iterable[str]) -> list[tuple[int, Any]]:
     return [next(answers[position % len(chunks)]) for position in range(len(wanted))]
 
 
+def get_file(container: str, path: str) -> bytes:
+    """A tar file with one file of a container, empty if it isn't there.
+
+    Raises NoDirectWay if the engine doesn't answer like one.
+    """
+    connection = _UnixConnection(socket_path())
+    try:
+        connection.request("GET", f"/containers/{container}/archive?path={quote(path)}")
+        answer = connection.getresponse()
+        content = answer.read()
+        return content if answer.status == 200 else b""
+    except (OSError, http.client.HTTPException) as error:
+        raise NoDirectWay from error
+    finally:
+        connection.close()
+
+
 def image_path(reference: str) -> str:
     """The path that describes one image."""
     return f"/images/{quote(reference, safe='/:@')}/json"

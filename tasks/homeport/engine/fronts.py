@@ -6,7 +6,7 @@ import io
 import tarfile
 from collections.abc import Sequence
 
-from homeport.engine import containers, process
+from homeport.engine import api, containers, process
 from homeport.engine.containers import ContainerProblem
 
 # HAProxy's command line has no client of its own. Debian's image has bash, Alpine's has nc.
@@ -34,12 +34,16 @@ def check(front: str, path: str) -> str:
 
 def read_file(front: str, path: str) -> str:
     """A text file of a container, running or not; empty if it isn't there."""
-    # A tar file of UTF-8 text comes through as text with surrogates, and back.
-    done = process.run(["docker", "cp", f"{front}:{path}", "-"], errors="surrogateescape")
-    if done.code != 0:
+    try:
+        packed = api.get_file(front, path)
+    except api.NoDirectWay:
+        # A tar file comes through as text with surrogates, and back.
+        done = process.run(["docker", "cp", f"{front}:{path}", "-"], errors="surrogateescape")
+        packed = done.stdout.encode("utf-8", "surrogateescape") if done.code == 0 else b""
+    if not packed:
         return ""
     try:
-        with tarfile.open(fileobj=io.BytesIO(done.stdout.encode("utf-8", "surrogateescape"))) as archive:
+        with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
             member = archive.extractfile(archive.getmembers()[0])
             return member.read().decode("utf-8", "replace") if member else ""
     except (tarfile.TarError, IndexError):

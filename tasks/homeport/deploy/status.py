@@ -1,0 +1,75 @@
+"""What runs of a stack, against what its last release says. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from homeport.deploy.plan import Running
+from homeport.model.release import Deployed, Outcome, Release, current
+
+
+@dataclass(frozen=True)
+class ServiceStatus:
+    """One service: which replica set serves, how many of its containers are well, and what is wrong."""
+
+    name: str
+    serving: str
+    up: int
+    wanted: int
+    front: str
+    problems: tuple[str, ...] = ()
+
+
+def statuses(running: Mapping[str, Running], releases: Iterable[Release]) -> tuple[ServiceStatus, ...]:
+    """The services of the last release that passed, and whatever else runs."""
+    now = current(releases)
+    kept = now.services if now else {}
+    found = [_status(name, kept.get(name), running.get(name, Running())) for name in {**kept, **running}]
+    return tuple(sorted(found, key=lambda one: one.name))
+
+
+def _status(name: str, should: Deployed | None, runs: Running) -> ServiceStatus:
+    members = runs.sets.get(runs.live, ())
+    up = sum(one.running and one.health in {"", "healthy"} for one in members)
+    wanted = should.count if should else 0
+    problems = []
+    if should is None:
+        problems.append("no release has it" if runs.sets else "it runs without homeport")
+    elif any(one.exit_code == 0 and one.state == "exited" for one in runs.sets.get(should.replica_set, ())):
+        return ServiceStatus(name, should.replica_set, 0, 0, "", ())  # it ran to its end
+    elif runs.live != should.replica_set:
+        problems.append(f"{runs.live or 'nothing'} serves, not {should.replica_set}")
+    if should and up < wanted:
+        problems.append(f"{up} of {wanted} containers are well")
+    if should and should.front and runs.front is None:
+        problems.append("its front is gone")
+    if runs.front is not None and not runs.front.running:
+        problems.append("its front doesn't run")
+    if should and any(one.running for one in runs.plain):
+        problems.append("somebody started it with plain Compose")
+    if runs.held:
+        problems.append("its callers wait: a deploy ended in the middle")
+    strays = [set_name for set_name, own in runs.sets.items() if set_name != runs.live and _up(own)]
+    if strays:
+        problems.append(f"{', '.join(strays)} runs, too")
+    front = "" if runs.front is None else "front" if runs.front.running else "front down"
+    return ServiceStatus(name, runs.live, up, wanted, front, tuple(problems))
+
+
+def _up(members: Iterable[object]) -> bool:
+    return any(getattr(one, "running", False) for one in members)
+
+
+def marks(releases: Iterable[Release]) -> dict[int, str]:
+    """By number what is to be said of a release: "runs", or how it failed."""
+    everything = list(releases)
+    now = current(everything)
+    return {
+        one.number: "runs"
+        if now and one.number == now.number
+        else ""
+        if one.outcome is Outcome.PASSED
+        else one.outcome.value
+        for one in everything
+    }
