@@ -12,7 +12,7 @@ from homeport.deploy.front import LiveFront
 from homeport.deploy.gate import Verdict
 from homeport.deploy.haproxy import Route
 from homeport.deploy.plan import Action, Step
-from homeport.deploy.work import Work, target
+from homeport.deploy.work import Work, target, target_front
 from homeport.engine import compose, containers
 from homeport.errors import HomeportError
 
@@ -20,6 +20,8 @@ ADOPTED = "before-homeport"
 """Goes behind the name of a plain container whose name a front takes."""
 
 _AT_ONCE = 16
+_FRONT_SECONDS = 5.0
+"""How long a front that has to be replaced may finish what it has in flight: its ports are taken so long."""
 
 
 class GateFailed(HomeportError):
@@ -110,11 +112,10 @@ class _Group:
     def _hand_over(self, step: Step, front: LiveFront) -> None:
         """Put a new front in the place of whatever has the service's name and ports."""
         done = self._work.done[step.service]
-        front.prepare(target(step), held=False)
         began = time.monotonic()
         self._stop_old(step)
         done.switched = True
-        containers.start([front.name])
+        self._start_front(step, front, held=False)
         gap = f"{time.monotonic() - began:.1f} s without service" if done.stopped else ""
         self._work.event(step.service, "front", gap)
 
@@ -134,8 +135,7 @@ class _Group:
         self._stop_old(step)
         if front is not None and step.new_front:
             done.held = True
-            front.prepare(target(step), held=True)
-            containers.start([front.name])
+            self._start_front(step, front, held=True)
         work.start([step])
         self._gate(step)
         if front is not None:
@@ -145,8 +145,7 @@ class _Group:
     def _gate(self, step: Step) -> None:
         work = self._work
         ids = [one.id for one in work.replicas(target(step))]
-        checked = work.service(step).has_health_check
-        _judge(step, gate.wait(ids, work.gate_seconds, checked=checked, sleep=work.sleep))
+        _judge(step, gate.wait(ids, work.gate_seconds, sleep=work.sleep))
         work.event(step.service, "passed")
 
     def _switch(self, step: Step, front: LiveFront) -> None:
@@ -164,19 +163,35 @@ class _Group:
         if step.front is None:
             self._free_name(step, self._work.service(step).container_name)
 
+    def _start_front(self, step: Step, front: LiveFront, *, held: bool) -> None:
+        if step.service not in self._new_fronts():
+            # One with other ports, networks or names can't be made beside the one that has them.
+            containers.stop([front.name], _FRONT_SECONDS)
+            containers.remove([front.name])
+            compose.create(self._work.wanted.document, [target_front(step).name], self._work.cwd)
+            front.name = self._work.front_container(target_front(step)).id
+        front.prepare(target(step), held=held)
+        containers.start([front.name])
+
+    def _new_fronts(self) -> dict[str, Step]:
+        """By service the steps that need a front where there is none."""
+        return {
+            step.service: step
+            for step in self._steps
+            if step.new_front and not self._work.had_front(step.service)
+        }
+
     def _make_fronts(self) -> None:
-        new = {step.front.name: step for step in self._steps if step.new_front and step.front is not None}
+        new = {target_front(step).name: step for step in self._new_fronts().values()}
         if not new:
             return
         for step in new.values():
             self._work.done[step.service].front_made = True
             self._free_name(step, self._work.service(step).container_name)
         compose.create(self._work.wanted.document, list(new), self._work.cwd)
-        for one in containers.of_project(self._work.plan.stack):
-            if one.service in new:
-                step = new[one.service]
-                service = self._work.service(step)
-                self._work.fronts[step.service] = LiveFront.of(one, service, Route())
+        for step in new.values():
+            one = self._work.front_container(target_front(step))
+            self._work.fronts[step.service] = LiveFront.of(one, self._work.service(step), Route())
 
     def _free_name(self, step: Step, wanted: str) -> None:
         """Give the container that has the service's own name another one: only one can have it."""
@@ -206,8 +221,8 @@ def _watch(work: Work) -> None:
     steps = [work.plan.steps[name] for name, done in work.done.items() if done.started]
     steps = [step for step in steps if step.action is not Action.RUN]
     end = time.monotonic() + max((work.service(step).monitor for step in steps), default=0.0)
+    before = {step.service: {one.id: one.restarts for one in work.replicas(target(step))} for step in steps}
     while time.monotonic() < end:
         for step in steps:
-            ids = [one.id for one in work.replicas(target(step))]
-            _judge(step, gate.still(ids, checked=work.service(step).has_health_check))
+            _judge(step, gate.still(before[step.service]))
         work.sleep(gate.POLL_SECONDS)

@@ -18,8 +18,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from homeport.deploy.haproxy import slots_for
-from homeport.model.graph import closure
-from homeport.model.stack import Service, Stack
+from homeport.model.graph import batches
+from homeport.model.stack import PARTNER_KEYS, Service, Stack
 
 STACK_LABEL = "io.homeport.stack"
 SERVICE_LABEL = "io.homeport.service"
@@ -79,7 +79,7 @@ def desired(
     """What should run of these services.
 
     ``images`` are image ids by service, and name those that are deployed; ``files`` digests of the contents
-    of file-based secrets and configs by their name in the document.
+    of file-based secrets and configs by kind and name (``secrets token``).
     """
     sets: dict[str, ReplicaSet] = {}
     made = {
@@ -99,15 +99,8 @@ def front_name(service: str) -> str:
 
 
 def _partners_first(stack: Stack, images: Mapping[str, str]) -> list[str]:
-    ordered: dict[str, None] = {}
-    graph = {
-        name: [partner] if (partner := stack.services[name].partner) in images else [] for name in images
-    }
-    for name in images:
-        # At most one partner each: the farthest comes first.
-        for other in sorted(closure(graph, [name]), key=lambda one: len(closure(graph, [one]))):
-            ordered[other] = None
-    return list(ordered)
+    graph = {name: [one for one in stack.services[name].partners if one in images] for name in images}
+    return [name for batch in batches(graph) for name in batch]
 
 
 def _replica_set(
@@ -125,33 +118,43 @@ def _replica_set(
         spec["networks"] = {name: _anybody(entry) for name, entry in (spec["networks"] or {}).items()}
     elif not fronted and "network_mode" not in spec:
         spec["networks"] = _named(service)
-    for key in ("network_mode", "pid", "ipc"):
-        if service.partner and str(spec.get(key)) == f"service:{service.partner}":
-            partner = sets.get(service.partner)
-            spec[key] = f"service:{partner.name}" if partner else spec[key]
+    spec |= _with_partners(service, sets)
     spec["image"] = image
     spec["pull_policy"] = "never"
     if service.has_health_check:
-        # Without it the first check comes after a whole interval, which may be half a minute.
-        check = dict(spec["healthcheck"])
-        check.setdefault("start_interval", _FAST_CHECKS)
-        check.setdefault("start_period", _START_PERIOD)
-        spec["healthcheck"] = check
-    deploy = {
-        key: value for key, value in (spec.get("deploy") or {}).items() if key in {"resources", "labels"}
-    }
-    spec.pop("deploy", None)
-    if deploy:
+        # Without these the first check comes after a whole interval, which may be half a minute.
+        check = {"start_interval": _FAST_CHECKS, "start_period": _START_PERIOD}
+        spec["healthcheck"] = {**check, **(spec.get("healthcheck") or {})}
+    kept = {"resources", "labels", "restart_policy"}
+    if deploy := {key: value for key, value in (spec.pop("deploy", None) or {}).items() if key in kept}:
         spec["deploy"] = deploy
-    used = {
-        str(item.get("source")): files.get(str(item.get("source")), "")
-        for kind in ("secrets", "configs")
-        for item in service.spec.get(kind) or ()
-    }
-    name = f"{service.name}-r{_short([spec, used])}"
     spec["scale"] = service.replicas
+    name = f"{service.name}-r{_short([spec, _contents(stack, service, files)])}"
     spec["labels"] = {**(spec.get("labels") or {}), **_labels(stack.name, service.name, REPLICA)}
     return ReplicaSet(service.name, name, image, service.replicas, spec)
+
+
+def _with_partners(service: Service, sets: Mapping[str, ReplicaSet]) -> dict[str, Any]:
+    """What the service shares with others, by the names that their replica sets have."""
+
+    def renamed(text: str) -> str:
+        known = {name: sets[name].name for name in service.partners if name in sets}
+        return ":".join(known.get(part, part) for part in text.split(":"))
+
+    keys = [key for key in PARTNER_KEYS if str(service.spec.get(key) or "").startswith("service:")]
+    found: dict[str, Any] = {key: renamed(str(service.spec[key])) for key in keys}
+    if mounted := service.spec.get("volumes_from"):
+        found["volumes_from"] = [renamed(str(item)) for item in mounted]
+    return found
+
+
+def _contents(stack: Stack, service: Service, files: Mapping[str, str]) -> dict[str, Any]:
+    """What stands in the secrets and configs that the service uses, as far as digests and the file say."""
+    return {
+        f"{kind} {source}": [(stack.document.get(kind) or {}).get(source), files.get(f"{kind} {source}")]
+        for kind in ("secrets", "configs")
+        for source in (str(item.get("source")) for item in service.spec.get(kind) or ())
+    }
 
 
 def _anybody(entry: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
@@ -177,14 +180,14 @@ def _front(stack: str, service: Service, image: str) -> Front:
         "security_opt": ["no-new-privileges:true"],
         # HAProxy's own way to finish what is in flight.
         "stop_signal": "SIGUSR1",
-        "stop_grace_period": f"{service.drain:g}s",
+        "stop_grace_period": f"{service.drain:.0f}s",
         "pull_policy": "missing",
     }
     for key in _OF_THE_FRONT:
         if service.spec.get(key):
             spec[key] = service.spec[key]
-    config = _short(spec)
     room = {SLOTS_LABEL: str(slots_for(service.replicas))}
+    config = _short([spec, room, service.ports, sorted(service.http_ports)])
     spec["labels"] = {**_labels(stack, service.name, FRONT), CONFIG_LABEL: config, **room}
     return Front(service.name, front_name(service.name), config, spec)
 

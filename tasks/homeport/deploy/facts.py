@@ -56,7 +56,11 @@ def read(document: Mapping[str, Any], cwd: Path, services: Sequence[str], *, pul
         commit, dirty = revision.result()
         releases = kept.result()
     return DeployFacts(
-        parse_stack(document, {name: image.ports for name, image in found.items()}),
+        parse_stack(
+            document,
+            {name: image.ports for name, image in found.items()},
+            {name for name, image in found.items() if image.checked},
+        ),
         {name: image.id for name, image in found.items()},
         running,
         routes,
@@ -109,7 +113,7 @@ def _contents(stack: Stack, cwd: Path) -> dict[str, str]:
             if not path:
                 continue
             try:
-                found[name] = hashlib.sha256((cwd / path).read_bytes()).hexdigest()
+                found[f"{kind} {name}"] = hashlib.sha256((cwd / path).read_bytes()).hexdigest()
             except OSError as error:
                 raise EnvironmentProblem(
                     f"The file of {kind[:-1]} '{name}' can't be read: {error.strerror}.",

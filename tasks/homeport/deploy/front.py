@@ -50,8 +50,11 @@ class LiveFront:
         self._turn(before, after)
 
     def back(self, name: str) -> None:
-        """Send new requests to the other group again, which still has the set ``name``."""
-        self._turn(self.route, Route(self.route.other, name))
+        """Send new requests to the set ``name`` again, which still runs."""
+        after = Route(self.route.other, name)
+        self._tell(haproxy.fill(self.service.ports, after.group, self.slots, name))
+        self._wait_for_addresses(after.group, 1)
+        self._turn(self.route, after)
 
     def hold(self) -> None:
         """Let new callers wait; what is in flight goes on."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from homeport.engine import containers
@@ -26,28 +26,30 @@ def wait(
     ids: Iterable[str],
     limit: float,
     *,
-    checked: bool,
     look: Callable[[Iterable[str]], tuple[Container, ...]] = containers.inspect,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Verdict:
     """Wait until all of these containers have passed, or one can't; ``limit`` is in seconds.
 
-    ``checked``: they have a health check, which must say "healthy". Others must run without a restart for
-    STEADY_SECONDS.
+    Those with a health check must get "healthy" by it; others must run without a restart for STEADY_SECONDS.
     """
     wanted = list(ids)
-    began = clock()
+    began, up_since = clock(), 0.0
+    restarts: dict[str, int] = {}
     while True:
         found = look(wanted)
         if len(found) < len(wanted):
             return Verdict(None, "its container is gone")
         for one in found:
-            if problem := _problem(one):
+            # What it did before, on another day, isn't this deploy's fault.
+            if problem := _problem(one, restarts.setdefault(one.id, one.restarts)):
                 return Verdict(one, problem)
-        steady = clock() - began >= STEADY_SECONDS
-        if all(one.running and (one.health == "healthy" if checked else steady) for one in found):
-            return Verdict(None)
+        if all(one.running for one in found):
+            up_since = up_since or clock()
+            steady = clock() - up_since >= STEADY_SECONDS
+            if all(one.health == "healthy" if one.health else steady for one in found):
+                return Verdict(None)
         if clock() - began >= limit:
             late = next((one for one in found if one.health != "healthy"), found[0])
             state = f"its health check says '{late.health}'" if late.health else f"it is {late.state}"
@@ -77,30 +79,31 @@ def wait_for_end(
         sleep(POLL_SECONDS)
 
 
-def _problem(one: Container) -> str:
+def _problem(one: Container, restarts: int) -> str:
     if one.state in {"exited", "dead"}:
         return f"it ended with exit code {one.exit_code}"
-    if one.restarts:
-        return f"it crashed and was started again {one.restarts} times"
+    if one.restarts > restarts:
+        return "it crashed and was started again"
     if one.health == "unhealthy":
         return "its health check fails"
     return ""
 
 
 def still(
-    ids: Iterable[str],
+    before: Mapping[str, int],
     *,
-    checked: bool,
     look: Callable[[Iterable[str]], tuple[Container, ...]] = containers.inspect,
 ) -> Verdict:
-    """Whether containers that have passed are still what they were."""
-    wanted = list(ids)
-    found = look(wanted)
-    if len(found) < len(wanted):
+    """Whether containers that have passed are still what they were.
+
+    ``before`` says by id how often each had been restarted then.
+    """
+    found = look(before)
+    if len(found) < len(before):
         return Verdict(None, "its container is gone")
     for one in found:
-        if problem := _problem(one):
+        if problem := _problem(one, before[one.id]):
             return Verdict(one, problem)
-        if not one.running or (checked and one.health != "healthy"):
-            return Verdict(one, f"it is {one.health or one.state}")
+        if not one.running or one.health not in {"", "healthy"}:
+            return Verdict(one, f"it is {one.health if one.running else one.state}")
     return Verdict(None)

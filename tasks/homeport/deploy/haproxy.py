@@ -186,7 +186,7 @@ def parse_states(text: str) -> tuple[ServerState, ...]:
 def in_flight(text: str, group: str, ports: Iterable[int]) -> int:
     """How many requests (TCP: connections) the servers of a group still have, by ``show stat``."""
     backends = {f"b{port}" for port in ports}
-    rows = csv.DictReader(io.StringIO(text.removeprefix("# ")))
+    rows = csv.DictReader(io.StringIO(text.strip().removeprefix("# ")))
     return sum(
         int(row["scur"] or 0)
         for row in rows

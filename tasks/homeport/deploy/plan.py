@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from homeport.deploy.desired import (
@@ -63,6 +63,8 @@ class Step:
     front: Front | None = None
     new_front: bool = False
     plain: tuple[Container, ...] = ()
+    old_front: Container | None = None
+    """A front that the service has and can have no more."""
 
 
 @dataclass(frozen=True)
@@ -119,19 +121,28 @@ def make(stack: Stack, wanted: Desired, running: Mapping[str, Running], *, whole
     ``whole``: it is the whole stack, and services that are in the file no more are removed.
     """
     steps = {name: _step(stack.services[name], wanted, running.get(name, Running())) for name in wanted.sets}
-    if whole:
-        for name, found in running.items():
-            if name not in stack.services and (found.sets or found.front):
-                steps[name] = Step(
-                    name, Action.REMOVED, "it is in the Compose file no more", before=found.live
-                )
-    order = {
-        name: tuple(need for need in stack.services[name].needs if need in steps)
-        if name in stack.services
-        else ()
-        for name in steps
+    for name, found in running.items():
+        if not (found.sets or found.front) or (name in stack.services and stack.services[name].replicas):
+            continue
+        if whole or name in stack.services:
+            why = "it is scaled to 0" if name in stack.services else "it is in the Compose file no more"
+            steps[name] = Step(name, Action.REMOVED, why, before=found.live)
+    return DeployPlan(
+        stack.name, steps, _needs(stack, steps), _strays(steps, running), _warnings(stack, steps)
+    )
+
+
+def _needs(stack: Stack, steps: Mapping[str, Step]) -> dict[str, tuple[str, ...]]:
+    """What each step waits for, also by way of services that aren't deployed, and partners."""
+    everything = {
+        name: [need for need in (*service.needs, *service.partners) if need in stack.services]
+        for name, service in stack.services.items()
     }
-    return DeployPlan(stack.name, steps, order, _strays(steps, running), _warnings(stack, steps))
+    found = {}
+    for name in steps:
+        far = graph.closure(everything, everything.get(name, ()))
+        found[name] = tuple(need for need in steps if need in far and need != name)
+    return found
 
 
 def _strays(steps: Mapping[str, Step], running: Mapping[str, Running]) -> tuple[Container, ...]:
@@ -152,14 +163,18 @@ def _step(service: Service, wanted: Desired, found: Running) -> Step:
     new_front = front is not None and (
         found.front is None or found.front.labels.get(CONFIG_LABEL) != front.config or not found.front.running
     )
-    step = Step(service.name, Action.UNCHANGED, "", target, found.live, front, new_front, found.plain)
+    # Without a front several sets may run after a deploy that was killed: one of them is to be replaced.
+    others = (name for name, own in found.sets.items() if name != target.name and _up(own))
+    live = found.live or next(others, "")
+    old_front = found.front if front is None and not service.can_have_front else None
+    step = Step(service.name, Action.UNCHANGED, "", target, live, front, new_front, found.plain, old_front)
     if service.one_shot:
         return _one_shot(step, there)
     up = [one for one in there if one.running]
     sound = not new_front and not found.plain and not found.held
-    if found.live == target.name and len(up) >= target.count and sound:
+    if live == target.name and len(up) == target.count and sound and old_front is None:
         return step
-    if not found.live and not found.plain:
+    if not live and not found.plain:
         gone = "its containers are gone" if found.sets or found.front else "it doesn't run yet"
         return _with(step, Action.NEW, gone)
     order, reason = service.order
@@ -181,7 +196,11 @@ def _difference(target: ReplicaSet, found: Running) -> str:
             return f"{up} of {target.count} containers run"
         if found.held:
             return "its callers wait since a deploy ended in the middle"
-        return "its front is missing" if found.front is None else "its front changes"
+        if found.plain:
+            return "somebody started it with plain Compose"
+        if found.front is None or not found.front.running:
+            return "its front is gone"
+        return "its front changes"
     before = found.sets.get(found.live) or found.plain
     if before and all(one.image != target.image for one in before):
         return "new image"
@@ -191,7 +210,11 @@ def _difference(target: ReplicaSet, found: Running) -> str:
 
 
 def _with(step: Step, action: Action, why: str) -> Step:
-    return Step(step.service, action, why, step.target, step.before, step.front, step.new_front, step.plain)
+    return replace(step, action=action, why=why)
+
+
+def _up(members: Iterable[Container]) -> bool:
+    return any(one.running for one in members)
 
 
 def _warnings(stack: Stack, steps: Mapping[str, Step]) -> tuple[str, ...]:
@@ -201,7 +224,9 @@ def _warnings(stack: Stack, steps: Mapping[str, Step]) -> tuple[str, ...]:
             continue
         service = stack.services[name]
         if not service.has_health_check:
-            found.append(f"{name} has no health check: its gate is that it runs and takes connections.")
+            found.append(f"{name} has no health check: its gate is that it runs for two seconds.")
+        if service.spec.get("links"):
+            found.append(f"{name}: 'links' are left out; services find each other by their names.")
         if step.new_front and step.plain:
             found.append(f"{name} gets a front: its name and ports are handed over once, with a short gap.")
     return tuple(found)

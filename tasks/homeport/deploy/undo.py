@@ -36,7 +36,7 @@ def _undo(work: Work, step: Step) -> None:
         if step.action is Action.STOP_FIRST:
             containers.stop([one.id for one in work.replicas(target(step)) if one.running])
         containers.start(done.stopped)
-        gate.wait(done.stopped, work.gate_seconds, checked=work.service(step).has_health_check)
+        gate.wait(done.stopped, work.gate_seconds)
     elif done.front_made and front is not None:
         containers.remove([front.name])
     if front is not None and not done.front_made and (done.switched or done.held):

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from homeport.deploy.desired import Desired, ReplicaSet
+from homeport.deploy.desired import Desired, Front, ReplicaSet
 from homeport.deploy.front import LiveFront
 from homeport.deploy.plan import DeployPlan, Running, Step
 from homeport.engine import compose, containers
@@ -107,11 +107,21 @@ class Work:
         """The containers of a replica set as they are now."""
         return containers.of_project(self.plan.stack, one.name)
 
+    def had_front(self, service: str) -> bool:
+        """Whether the service had a front when the deploy began, running or not."""
+        return service in self.running and self.running[service].front is not None
+
+    def front_container(self, front: Front) -> Container:
+        """The container of a front that Compose has made."""
+        return containers.of_project(self.plan.stack, front.name)[0]
+
     def old(self, step: Step) -> tuple[Container, ...]:
         """The containers that the step replaces, as they were when the deploy began."""
         if step.service not in self.running or step.before == target(step).name:
             return ()
-        return (*self.running[step.service].sets.get(step.before, ()), *step.plain)
+        found = self.running[step.service].sets.get(step.before, ())
+        front = (step.old_front,) if step.old_front else ()
+        return (*front, *found, *step.plain)
 
 
 def target(step: Step) -> ReplicaSet:
@@ -119,6 +129,13 @@ def target(step: Step) -> ReplicaSet:
     if step.target is None:
         raise AssertionError(f"{step.service} is removed and leads to nothing")
     return step.target
+
+
+def target_front(step: Step) -> Front:
+    """The front that a step makes or replaces."""
+    if step.front is None:
+        raise AssertionError(f"{step.service} gets no front")
+    return step.front
 
 
 def at_once(work: Callable[[Step], None], steps: Iterable[Step]) -> None:

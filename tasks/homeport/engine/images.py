@@ -23,6 +23,8 @@ class Image:
     """Registry digests (``sha256:...``) by which it is known, with the repository: ``name@sha256:...``."""
     ports: tuple[int, ...] = ()
     """The TCP ports that it says it serves (``EXPOSE``)."""
+    checked: bool = False
+    """Whether it says how its health is checked (``HEALTHCHECK``)."""
 
     def digest_for(self, reference: str) -> str:
         """The digest that stands for this image under this name: the registry's where it has one."""
@@ -72,6 +74,7 @@ def parse(document: Mapping[str, Any]) -> Image:
         tuple(str(item) for item in config.get("OnBuild") or ()),
         digests,
         tuple(sorted(int(port[:-4]) for port in config.get("ExposedPorts") or () if port.endswith("/tcp"))),
+        ((config.get("Healthcheck") or {}).get("Test") or ["NONE"]) != ["NONE"],
     )
 
 

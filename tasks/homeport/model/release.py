@@ -76,7 +76,7 @@ def from_json(text: str) -> Release | None:
     """What :func:`to_json` wrote; None for anything else, of this or a later format."""
     try:
         document = json.loads(text)
-        if document.pop("format") != FORMAT:
+        if document.pop("format") != FORMAT or not isinstance(document["number"], int):
             return None
         services = {name: Deployed(**item) for name, item in document.pop("services").items()}
         return Release(

@@ -7,22 +7,24 @@ deploy.md); what has no field there stands under ``x-homeport``.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
+from urllib.parse import urlsplit
 
 from homeport.errors import DefinitionError, did_you_mean
+from homeport.model.graph import closure
 
 START_FIRST = "start-first"
 STOP_FIRST = "stop-first"
 
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(us|ms|s|m|h)")
-_UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(us|µs|ms|s|m|h)")
+_UNITS = {"us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _OWN_KEYS = {"ports", "mode", "drain"}
-_PARTNERS = ("network_mode", "pid", "ipc")
+PARTNER_KEYS = ("network_mode", "pid", "ipc")
 _SOCKETS = (".sock", "/docker.sock")
-_URL = re.compile(r"\bhttp://[^/:\s'\"]+(?::(\d+))?")
+_URL = re.compile(r"\bhttp://[^\s'\"]+")
 _HTTP = {"http", "ws"}
 
 
@@ -37,11 +39,17 @@ class Port:
 
 @dataclass(frozen=True)
 class Service:
-    """One service; ``spec`` is its part of the resolved Compose document, ``exposed`` what its image says."""
+    """One service; ``spec`` is its part of the resolved Compose document.
+
+    Its image says which ports it serves (``exposed``) and whether it checks its own health (``checked``).
+    ``awaited``: others wait for its end.
+    """
 
     name: str
     spec: Mapping[str, Any] = field(hash=False)
     exposed: tuple[int, ...] = ()
+    checked: bool = False
+    awaited: bool = False
 
     @cached_property
     def needs(self) -> dict[str, str]:
@@ -68,11 +76,12 @@ class Service:
 
     @property
     def one_shot(self) -> bool:
-        """Whether it runs to its end: the file says ``restart: "no"`` and it serves no port.
+        """Whether it runs to its end: others wait for that, or it says ``restart: "no"`` and serves no port.
 
-        A service that says nothing of it isn't started again either, but is meant to stay.
+        A service that says nothing of it isn't started again either, but is meant to stay. What its image
+        exposes doesn't count: a migration often is the service's own image with another command.
         """
-        return str(self.spec.get("restart") or "") == "no" and not self.ports
+        return self.awaited or (str(self.spec.get("restart") or "") == "no" and not self._own_ports)
 
     @cached_property
     def published(self) -> tuple[Port, ...]:
@@ -85,34 +94,42 @@ class Service:
     @cached_property
     def ports(self) -> tuple[int, ...]:
         """The TCP ports that others may reach it by: published, exposed, of its image, of ``x-homeport``."""
+        return tuple(sorted({*self._own_ports, *self.exposed}))
+
+    @cached_property
+    def _own_ports(self) -> tuple[int, ...]:
         found = [port.target for port in self.published if port.protocol == "tcp"]
-        for item in self.spec.get("expose") or ():
-            number, _, protocol = str(item).partition("/")
-            if protocol in {"", "tcp"}:
-                found += _range(number)
-        return tuple(sorted({*found, *self.exposed, *map(int, self._own.get("ports") or ())}))
+        return (*found, *self._exposed_as("tcp"), *self._own.get("ports", ()))
+
+    def _exposed_as(self, protocol: str) -> list[int]:
+        items = (str(item).partition("/") for item in self.spec.get("expose") or ())
+        return [port for number, _, said in items if (said or "tcp") == protocol for port in _range(number)]
 
     @property
     def has_udp(self) -> bool:
-        return any(port.protocol == "udp" for port in self.published)
+        return any(port.protocol == "udp" for port in self.published) or bool(self._exposed_as("udp"))
 
     @property
-    def host_network(self) -> bool:
-        return str(self.spec.get("network_mode") or "") == "host"
+    def network_mode(self) -> str:
+        """A network that isn't one of the project's: ``host``, ``none``, another container's."""
+        return str(self.spec.get("network_mode") or "")
 
-    @property
-    def partner(self) -> str:
-        """The service whose network, processes or memory it shares; it can't be replaced without that one."""
-        for key in _PARTNERS:
-            kind, _, name = str(self.spec.get(key) or "").partition(":")
-            if kind == "service":
-                return name
-        return ""
+    @cached_property
+    def partners(self) -> tuple[str, ...]:
+        """The services whose network, processes, memory or volumes it shares: replaced with it or not."""
+        shared = [str(self.spec.get(key) or "") for key in PARTNER_KEYS]
+        found = [value.partition(":")[2] for value in shared if value.startswith("service:")]
+        mounted = (str(item).partition(":")[0] for item in self.spec.get("volumes_from") or ())
+        return tuple(dict.fromkeys([*found, *(name for name in mounted if name != "container")]))
 
     @property
     def has_health_check(self) -> bool:
+        """Whether the engine checks it: as the file says, else as its image says."""
         check = self.spec.get("healthcheck") or {}
-        return bool(check.get("test")) and not check.get("disable")
+        test = check.get("test")
+        if check.get("disable") or test in ("NONE", ["NONE"]):
+            return False
+        return bool(test) or self.checked
 
     @cached_property
     def written(self) -> tuple[str, ...]:
@@ -129,14 +146,19 @@ class Service:
     @cached_property
     def order(self) -> tuple[str, str]:
         """How it is replaced (``start-first`` or ``stop-first``), and why."""
-        if said := str(self._update.get("order") or ""):
-            return said, "the file says so"
-        if self.partner:
-            return STOP_FIRST, f"it shares the {self._shared} of {self.partner}"
-        if self.host_network:
-            return STOP_FIRST, "it uses the host's network, where its ports are taken"
+        said = str(self._update.get("order") or "")
+        if said == STOP_FIRST:
+            return STOP_FIRST, "the file says so"
+        if self.partners:
+            return STOP_FIRST, f"it shares something of {self.partners[0]}"
+        if self.network_mode:
+            return STOP_FIRST, f"its network is {self.network_mode}, where no front can be"
         if self.has_udp:
             return STOP_FIRST, "it serves UDP, which no front can hand over"
+        if not self.can_have_front and (self.container_name or self.published):
+            return STOP_FIRST, "it has a name or port that only one can have"
+        if said == START_FIRST:
+            return START_FIRST, "the file says so"
         if self.written:
             return STOP_FIRST, f"it writes to {self.written[0]}, and must not run twice"
         if not self.ports:
@@ -147,7 +169,7 @@ class Service:
     def can_have_front(self) -> bool:
         """Whether a front can take its name and ports."""
         return bool(self.ports) and not (
-            self.host_network or self.has_udp or self.partner or self.one_shot or self.replicas == 0
+            self.network_mode or self.has_udp or self.partners or self.one_shot or self.replicas == 0
         )
 
     @cached_property
@@ -158,7 +180,7 @@ class Service:
         said = {port.target: port.app_protocol for port in self.published if port.app_protocol}
         test = (self.spec.get("healthcheck") or {}).get("test") or ()
         words = " ".join(map(str, [test] if isinstance(test, str) else test))
-        checked = {int(port or 80) for port in _URL.findall(words)}
+        checked = {_port_of(url) for url in _URL.findall(words)}
         return frozenset(
             port for port in self.ports if said.get(port) in _HTTP or (port not in said and port in checked)
         )
@@ -183,12 +205,6 @@ class Service:
         return str(self._update.get("failure_action") or "rollback") == "rollback"
 
     @property
-    def _shared(self) -> str:
-        return next(
-            key.removesuffix("_mode") for key in _PARTNERS if str(self.spec.get(key)).startswith("service:")
-        )
-
-    @property
     def _deploy(self) -> Mapping[str, Any]:
         return self.spec.get("deploy") or {}
 
@@ -210,8 +226,11 @@ class Stack:
     document: Mapping[str, Any] = field(hash=False)
 
     def select(self, names: Iterable[str]) -> tuple[str, ...]:
-        """These services, or all that run (``scale: 0`` is only built). Raises DefinitionError for others."""
-        wanted = tuple(names)
+        """These services with their partners, or all; what is scaled to 0 doesn't run.
+
+        Raises DefinitionError for a name that no service has.
+        """
+        wanted = tuple(names) or tuple(self.services)
         for name in wanted:
             if name not in self.services:
                 raise DefinitionError(
@@ -219,35 +238,48 @@ class Stack:
                     cause=did_you_mean(name, self.services),
                     hint=f"Services: {', '.join(self.services)}.",
                 )
-        return wanted or tuple(name for name, service in self.services.items() if service.replicas)
+        together: dict[str, list[str]] = {name: [] for name in self.services}
+        for name, service in self.services.items():
+            for partner in service.partners:
+                together[name].append(partner)
+                together.setdefault(partner, []).append(name)
+        found = closure(together, wanted)
+        return tuple(name for name, service in self.services.items() if name in found and service.replicas)
 
 
-def parse_stack(document: Mapping[str, Any], exposed: Mapping[str, tuple[int, ...]] | None = None) -> Stack:
-    """A stack from the JSON of ``docker compose config``; ``exposed`` are ports of images by service.
+def parse_stack(
+    document: Mapping[str, Any],
+    exposed: Mapping[str, tuple[int, ...]] | None = None,
+    checked: Collection[str] = (),
+) -> Stack:
+    """A stack from the JSON of ``docker compose config``.
 
+    ``exposed`` are the ports of images by service, ``checked`` the services whose images check themselves.
     Raises DefinitionError for what ``x-homeport`` must not say.
     """
+    specs = document.get("services") or {}
+    awaited = {
+        str(need)
+        for spec in specs.values()
+        for need, how in (spec.get("depends_on") or {}).items()
+        if how.get("condition") == "service_completed_successfully"
+    }
     services = {}
-    for name, spec in (document.get("services") or {}).items():
+    for name, spec in specs.items():
         _check_own(name, spec.get("x-homeport"))
-        services[name] = Service(name, spec, (exposed or {}).get(name, ()))
+        services[name] = Service(name, spec, (exposed or {}).get(name, ()), name in checked, name in awaited)
     return Stack(str(document.get("name") or ""), services, document)
 
 
 def seconds_of(value: object, default: float) -> float:
-    """Seconds of a Compose duration (``1m30s``); ``default`` for none. Plain numbers are seconds."""
+    """Seconds of a Compose duration (``1m30s``); ``default`` for none. Raises DefinitionError for others."""
     if value is None or value == "":
         return default
     text = str(value)
     parts = _DURATION.findall(text)
     if parts and "".join(number + unit for number, unit in parts) == text:
         return sum(float(number) * _UNITS[unit] for number, unit in parts)
-    try:
-        return float(text)
-    except ValueError:
-        raise DefinitionError(
-            f"{text!r} is no duration.", hint="Compose durations look like 500ms, 30s or 1m30s."
-        ) from None
+    raise DefinitionError(f"{text!r} is no duration.", hint="Durations look like 500ms, 30s or 1m30s.")
 
 
 def _check_own(name: str, own: object) -> None:
@@ -262,8 +294,19 @@ def _check_own(name: str, own: object) -> None:
                 cause=did_you_mean(str(key), _OWN_KEYS),
                 hint=f"Settings there: {', '.join(sorted(_OWN_KEYS))}.",
             )
-    if own.get("mode") not in {None, "http", "tcp"}:
+    if "mode" in own and own["mode"] not in ("http", "tcp"):
         raise DefinitionError(f"Service '{name}': x-homeport mode is 'http' or 'tcp', not {own['mode']!r}.")
+    ports = own.get("ports", [])
+    if not isinstance(ports, list) or not all(isinstance(port, int) and 0 < port < 65536 for port in ports):
+        raise DefinitionError(f"Service '{name}': x-homeport ports is a list of port numbers, not {ports!r}.")
+    seconds_of(own.get("drain"), 0.0)
+
+
+def _port_of(url: str) -> int:
+    try:
+        return urlsplit(url).port or 80
+    except ValueError:
+        return 80
 
 
 def _range(text: str) -> list[int]:
