@@ -83,3 +83,44 @@ def test_a_single_writer_is_stopped_first_and_its_callers_wait(stack: MakeStack)
     nothing_lost(load)
     assert load.versions == {"1", "2"}
     answered_once(made, load)
+
+
+def test_a_service_that_only_listens_to_itself(stack: MakeStack) -> None:
+    made = stack()
+    made.homeport("deploy", "--zero-downtime")
+    before = made.containers()
+    made.change("app", VERSION="2", LISTEN="127.0.0.1")
+    failed = made.homeport("deploy", code=3)
+    assert "can't connect to it on port 8000, 9000" in failed.said
+    assert made.containers() == before
+
+
+def test_without_fronts_it_is_a_gated_update_that_can_be_undone_and_rolled_back(stack: MakeStack) -> None:
+    made = stack()
+    made.compose["services"]["app"]["container_name"] = f"{made.name}-own"
+    made.write()
+    assert made.homeport("deploy").document["release"]["services"]["app"]["front"] is False
+    assert f"{made.name}-own" in made.containers()
+    made.change("app", VERSION="2", HEALTH="bad")
+    made.homeport("deploy", "--gate", "3", code=3)
+    with made.load(1) as load:
+        pass
+    assert load.failures == []
+    assert load.versions == {"1"}
+    made.change("app", HEALTH="good")
+    assert made.homeport("deploy").actions == {}
+    with made.load(1) as load:
+        pass
+    assert load.versions == {"2"}
+    made.homeport("rollback")
+    with made.load(1) as load:
+        pass
+    assert load.versions == {"1"}
+    assert made.containers()[f"{made.name}-own"] == "running"
+    # And from here to fronts.
+    done = made.homeport("deploy", "--zero-downtime")
+    assert ("app", "front") in done.events
+    with made.load(1) as load:
+        pass
+    assert load.failures == []
+    assert made.homeport("status").document["services"][0]["front"] == "front"

@@ -117,6 +117,7 @@ class _Group:
         done.switched = True
         self._start_front(step, front, held=False)
         gap = f"{time.monotonic() - began:.1f} s without service" if done.stopped else ""
+        front.reach(target(step))
         self._work.event(step.service, "front", gap)
 
     def _stop_first(self, step: Step) -> None:
@@ -149,6 +150,7 @@ class _Group:
         work.event(step.service, "passed")
 
     def _switch(self, step: Step, front: LiveFront) -> None:
+        front.reach(target(step))
         self._work.done[step.service].switched = True
         front.switch(target(step))
         self._work.event(step.service, "switch", target(step).name)

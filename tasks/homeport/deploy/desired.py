@@ -75,6 +75,7 @@ def desired(
     files: Mapping[str, str],
     *,
     front_image: str = "",
+    fronts: bool = True,
 ) -> Desired:
     """What should run of these services.
 
@@ -85,7 +86,7 @@ def desired(
     made = {
         name: _front(stack.name, stack.services[name], front_image)
         for name in images
-        if stack.services[name].can_have_front
+        if fronts and stack.services[name].can_have_front
     }
     for name in _partners_first(stack, images):
         service = stack.services[name]

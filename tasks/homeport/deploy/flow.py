@@ -49,11 +49,10 @@ def deploy(request: Request) -> int:
     """Deploy what the Compose file says; returns the exit code. Raises HomeportError."""
 
     def wanted(found: DeployFacts) -> tuple[Desired, int]:
-        if not request.zero_downtime and not any(one.front for one in found.running.values()):
-            raise UsageError(
-                "homeport deploys with fronts only, so far.", hint="Use 'homeport deploy --zero-downtime'."
-            )
-        return desired(found.stack, found.images, found.files, front_image=request.front_image), 0
+        # Fronts that are there stay: without them the next deploy would lose requests again.
+        fronts = request.zero_downtime or any(one.front for one in found.running.values())
+        made = desired(found.stack, found.images, found.files, front_image=request.front_image, fronts=fronts)
+        return made, 0
 
     return _run(request, "deploy", wanted)
 

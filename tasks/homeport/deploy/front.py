@@ -49,6 +49,19 @@ class LiveFront:
         self._wait_for_addresses(after.group, min(target.count, self.slots))
         self._turn(before, after)
 
+    def reach(self, target: ReplicaSet) -> None:
+        """Make sure that the front can connect to a replica set that has passed. Raises ContainerProblem."""
+        end = time.monotonic() + RESOLVE_SECONDS
+        while not fronts.reaches(self.name, target.name, self.service.ports):
+            if time.monotonic() >= end:
+                ports = ", ".join(map(str, self.service.ports))
+                raise ContainerProblem(
+                    f"{self.service.name} is healthy, but its front can't connect to it on port {ports}.",
+                    cause="It may listen on 127.0.0.1 only, or on another port.",
+                    hint="Let it listen on 0.0.0.0; name its ports under 'ports', 'expose' or x-homeport.",
+                )
+            time.sleep(POLL_SECONDS)
+
     def back(self, name: str) -> None:
         """Send new requests to the set ``name`` again, which still runs."""
         after = Route(self.route.other, name)

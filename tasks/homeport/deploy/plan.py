@@ -19,7 +19,7 @@ from homeport.deploy.desired import (
 from homeport.deploy.haproxy import Route
 from homeport.engine.containers import Container
 from homeport.model import graph
-from homeport.model.stack import START_FIRST, Service, Stack
+from homeport.model.stack import START_FIRST, STOP_FIRST, Service, Stack
 
 
 class Action(Enum):
@@ -178,6 +178,8 @@ def _step(service: Service, wanted: Desired, found: Running) -> Step:
         gone = "its containers are gone" if found.sets or found.front else "it doesn't run yet"
         return _with(step, Action.NEW, gone)
     order, reason = service.order
+    if front is None and found.front is None and service.can_have_front:
+        order, reason = STOP_FIRST, "it has no front (--zero-downtime gives it one)"
     action = Action.START_FIRST if order == START_FIRST else Action.STOP_FIRST
     return _with(step, action, f"{_difference(target, found)}; {reason}")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from homeport.deploy import gate
 from homeport.deploy.plan import Action, Step
-from homeport.deploy.work import Work, at_once, target
+from homeport.deploy.work import Done, Work, at_once, target
 from homeport.engine import containers
 from homeport.errors import HomeportError
 
@@ -30,23 +30,27 @@ def _undo(work: Work, step: Step) -> None:
     done, front = work.done[step.service], work.fronts.get(step.service)
     if not (done.started or done.front_made or done.stopped or done.held):
         return
+    new = [] if target(step).name == step.before else [one.id for one in work.replicas(target(step))]
+    if done.front_made and front is not None:
+        containers.remove([front.name])
     if done.stopped:
-        if done.front_made and front is not None:
-            containers.remove([front.name])
-        if step.action is Action.STOP_FIRST:
-            containers.stop([one.id for one in work.replicas(target(step)) if one.running])
+        # What ran before needs its names, ports and volumes back.
+        containers.remove(new)
+        _rename_back(done)
         containers.start(done.stopped)
         gate.wait(done.stopped, work.gate_seconds)
-    elif done.front_made and front is not None:
-        containers.remove([front.name])
     if front is not None and not done.front_made and (done.switched or done.held):
         if front.route.name != step.before:
             front.back(step.before)
             front.drain(front.route.other, work.service(step).drain)
         else:
             front.release()
+    containers.remove(new)
+    _rename_back(done)
+    work.event(step.service, "undone", f"{step.before or 'what ran before'} serves")
+
+
+def _rename_back(done: Done) -> None:
     for identity, name in done.renamed.items():
         containers.rename(identity, name)
-    new = [] if target(step).name == step.before else [one.id for one in work.replicas(target(step))]
-    containers.remove(new)
-    work.event(step.service, "undone", f"{step.before or 'what ran before'} serves")
+    done.renamed = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from homeport.engine import api, containers, process
 from homeport.engine.containers import ContainerProblem
@@ -13,6 +13,12 @@ from homeport.engine.containers import ContainerProblem
 _TALK = (
     'if command -v bash >/dev/null; then exec bash -c "exec 3<>/dev/tcp/127.0.0.1/{port}; cat >&3; cat <&3"; '
     "else exec nc 127.0.0.1 {port}; fi"
+)
+
+_CONNECT = (
+    "for port in {ports}; do "
+    'if command -v bash >/dev/null; then timeout 2 bash -c "</dev/tcp/{host}/$port" 2>/dev/null; '
+    "else nc -z -w 2 {host} $port; fi && echo $port; done; true"
 )
 
 
@@ -26,10 +32,11 @@ def tell(front: str, commands: Sequence[str], port: int) -> str:
     return done.stdout
 
 
-def check(front: str, path: str) -> str:
-    """What is wrong with a front's configuration file; empty for a sound one."""
-    done = containers.execute(front, ["haproxy", "-c", "-f", path])
-    return "" if done.code == 0 else (done.stderr + done.stdout).strip()
+def reaches(front: str, host: str, ports: Iterable[int]) -> tuple[int, ...]:
+    """To which of these ports of a host the front can connect."""
+    script = _CONNECT.format(host=host, ports=" ".join(map(str, ports)))
+    done = containers.execute(front, ["sh", "-c", script])
+    return tuple(int(word) for word in done.stdout.split())
 
 
 def read_file(front: str, path: str) -> str:

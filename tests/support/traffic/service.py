@@ -19,6 +19,7 @@ from urllib.parse import parse_qs, urlsplit
 
 VERSION = os.environ.get("VERSION", "1")
 PORT = int(os.environ.get("PORT", "8000"))
+LISTEN = os.environ.get("LISTEN", "0.0.0.0")  # noqa: S104 - inside a container
 MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 stopping = asyncio.Event()
 busy: set[asyncio.Task[None] | None] = set()
@@ -114,8 +115,8 @@ async def main() -> None:
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stopping.set)
     servers = [
-        await asyncio.start_server(http, "0.0.0.0", PORT),  # noqa: S104 - inside a container
-        await asyncio.start_server(line, "0.0.0.0", PORT + 1000),  # noqa: S104
+        await asyncio.start_server(http, LISTEN, PORT),
+        await asyncio.start_server(line, LISTEN, PORT + 1000),
     ]
     print(f"version {VERSION} listens on {PORT}", flush=True)
     if after := os.environ.get("CRASH_AFTER"):
