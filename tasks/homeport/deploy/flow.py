@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from homeport.deploy import facts, notes, show
+from homeport.deploy import facts, notes, preflight, show
 from homeport.deploy import plan as planning
 from homeport.deploy.apply import forward
 from homeport.deploy.desired import Desired, ReplicaSet, desired
@@ -94,7 +94,7 @@ def _run(request: Request, what: str, wanted: Callable[[DeployFacts], tuple[Desi
     console = make_console(sys.stderr if request.json == "-" else sys.stdout)
     if request.json:
         check_json(request.json)
-    docker.engine()
+    engine = docker.engine()
     document = compose.config(request.files, request.cwd)
     if request.dry_run:
         found = facts.read(document, request.cwd, request.services, pull=False)
@@ -111,6 +111,7 @@ def _run(request: Request, what: str, wanted: Callable[[DeployFacts], tuple[Desi
         if not plan.changes and not plan.strays and _is_current(found, target):
             console.print(f"Nothing to deploy: {len(plan.steps)} services unchanged.", markup=False)
             return 0
+        preflight.memory(plan, found.running, engine.free_memory)
         return _apply(request, found, plan, target, of, console)
 
 
