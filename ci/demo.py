@@ -1,6 +1,6 @@
-"""The main job on a real stack: build examples/homeiq in parallel, with a registry cache of its own.
+"""The main job on a real stack: build examples/homeiq, deploy it, change a service under load, and go back.
 
-    python ci/demo.py            build, show the result, say what to try next
+    python ci/demo.py            do it, show the results, say what to try next
     python ci/demo.py --clean    take away what the demo made: its registry, and the stack with its images
 
 An engine is installed if there is none and that is possible (ci/engine.py); base images are made from Debian
@@ -21,6 +21,7 @@ from typing import Any
 
 import base_images
 import engine
+from callers import Callers
 
 ROOT = Path(__file__).resolve().parent.parent
 STACK = ROOT / "examples" / "homeiq"
@@ -51,8 +52,29 @@ def main(arguments: Sequence[str]) -> int:
         return code
     say("What is in the registry now")
     show_caches(registry)
+    if code := deploy(registry, images):
+        return code
     show_next(registry, stand_ins=bool(images))
     return 0
+
+
+def deploy(registry: str, images: dict[str, str]) -> int:
+    """Deploy the stack, then another version of one service while requests run, and back again."""
+    say("Deploy the stack, with a front before each service that can have one")
+    if code := run([homeport(), "deploy", "--zero-downtime"], images):
+        return code
+    port = os.environ.get("DATA_API_PORT", "18006")
+    with Callers(f"http://127.0.0.1:{port}/version") as callers:
+        say("Another version of data-api, while requests run")
+        second = {**images, "VERSION": "2"}
+        build = ["build", "--parallel", "--targets", "data-api", "--registry", registry]
+        back = (["rollback"], images)
+        for words, variables in ((build, second), (["deploy", "--services", "data-api"], second), back):
+            if code := run([homeport(), *words], variables):
+                return code
+            time.sleep(1)
+    print(f"\n{callers.describe()}.")
+    return run([homeport(), "releases"], images) or int(callers.failures.total() > 0)
 
 
 def start_registry(image: str) -> str:
@@ -120,7 +142,8 @@ def show_next(registry: str, *, stand_ins: bool) -> None:
     there = f"(cd {stack} && ../../{shown} build --parallel"
     print(
         f"  the picture           {(REPORT / 'build.html').relative_to(ROOT)}\n"
-        f"  start the stack       (cd {stack} && docker compose up -d --wait && python3 smoke.py)\n"
+        f"  use the stack         http://127.0.0.1:18080, or (cd {stack} && python3 smoke.py)\n"
+        f"  what runs             (cd {stack} && ../../{shown} status)\n"
         f"  change one service    edit {stack}/domains/core-platform/data-api/main.py, then\n"
         f"                        {there} --registry {registry})\n"
         f"  a base by its tag     {there} --targets extras)\n"
@@ -133,6 +156,13 @@ def show_next(registry: str, *, stand_ins: bool) -> None:
 def clean() -> int:
     """Remove the demo's registry, and the stack with its volumes and the images that the demo built."""
     docker("container", "rm", "--force", "--volumes", REGISTRY, check=False)
+    own = docker("container", "ls", "--all", "--quiet", "--filter", "label=com.docker.compose.project=homeiq")
+    if own:
+        # The fronts and replicas, which the Compose file doesn't name.
+        docker("container", "rm", "--force", "--volumes", *own.split())
+    notes = docker("volume", "ls", "--quiet", "--filter", "label=io.homeport.release.stack=homeiq")
+    if notes:
+        docker("volume", "rm", *notes.split())
     docker("compose", "--project-directory", str(STACK), "down", "--volumes", check=False)
     # By the example's own label: a real HomeIQ on this engine has images of the same names.
     own = "label=org.opencontainers.image.title=HomeIQ example"

@@ -171,7 +171,7 @@ class _Group:
             containers.stop([front.name], _FRONT_SECONDS)
             containers.remove([front.name])
             compose.create(self._work.wanted.document, [target_front(step).name], self._work.cwd)
-            front.name = self._work.front_container(target_front(step)).id
+            front.become(self._work.front_container(target_front(step)))
         front.prepare(target(step), held=held)
         containers.start([front.name])
 

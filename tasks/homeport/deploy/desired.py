@@ -34,7 +34,7 @@ FRONT_CONFIG = "/usr/local/etc/haproxy/haproxy.cfg"
 _LEFT_OUT = ("build", "depends_on", "profiles", "scale", "x-homeport", "links")
 _OF_THE_FRONT = ("container_name", "ports")
 _OF_THE_NAME = ("aliases", "ipv4_address", "ipv6_address", "link_local_ips", "mac_address")
-_FAST_CHECKS = "500ms"
+_FAST_CHECKS = "1s"
 _START_PERIOD = "1m0s"
 
 

@@ -39,10 +39,13 @@ class DeployFacts:
     dirty: bool
 
 
-def read(document: Mapping[str, Any], cwd: Path, services: Sequence[str], *, pull: bool) -> DeployFacts:
+def read(
+    document: Mapping[str, Any], cwd: Path, services: Sequence[str], *, pull: bool, lenient: bool
+) -> DeployFacts:
     """Read the facts of the project that ``document`` is, as Compose resolved it.
 
-    Images that the engine doesn't have are pulled if ``pull``. Raises DefinitionError or EnvironmentProblem;
+    Images that the engine doesn't have are pulled if ``pull``; ``lenient``: they aren't needed, for what is
+    wanted is an old release. Raises DefinitionError or EnvironmentProblem;
     nothing else has been touched then.
     """
     first = parse_stack(document)
@@ -51,7 +54,7 @@ def read(document: Mapping[str, Any], cwd: Path, services: Sequence[str], *, pul
         revision = pool.submit(git.revision, cwd)
         there = pool.submit(look, first.name)
         kept = pool.submit(notes.releases, first.name)
-        found = _images({name: first.services[name].image for name in selected}, pull=pull)
+        found = _images({name: first.services[name].image for name in selected}, pull, lenient)
         running, routes = there.result()
         commit, dirty = revision.result()
         releases = kept.result()
@@ -79,10 +82,10 @@ def look(stack: str) -> tuple[dict[str, Running], dict[str, Route]]:
     return plan.sort(everything, routes), routes
 
 
-def _images(names: Mapping[str, str], *, pull: bool) -> dict[str, Image]:
+def _images(names: Mapping[str, str], pull: bool, lenient: bool) -> dict[str, Image]:
     """By service the image; what the engine doesn't have is pulled. Raises EnvironmentProblem."""
     there = images.find(names.values())
-    missing = [name for name, image in there.items() if image is None]
+    missing = [name for name, image in there.items() if image is None and not lenient]
     if missing and not pull:
         raise EnvironmentProblem(
             f"The engine doesn't have {', '.join(missing[:5])}: what would change can't be told.",

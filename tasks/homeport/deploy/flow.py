@@ -64,7 +64,7 @@ def rollback(request: Request, to: str) -> int:
         chosen = releases.choose(found.releases, to)
         return _of_release(chosen, found), chosen.number
 
-    return _run(request, f"rollback to {to}", wanted)
+    return _run(request, f"rollback to {to}", wanted, back=True)
 
 
 def _of_release(release: Release, found: DeployFacts) -> Desired:
@@ -90,14 +90,16 @@ def _of_release(release: Release, found: DeployFacts) -> Desired:
     return Desired(release.stack, sets, {}, {})
 
 
-def _run(request: Request, what: str, wanted: Callable[[DeployFacts], tuple[Desired, int]]) -> int:
+def _run(
+    request: Request, what: str, wanted: Callable[[DeployFacts], tuple[Desired, int]], *, back: bool = False
+) -> int:
     console = make_console(sys.stderr if request.json == "-" else sys.stdout)
     if request.json:
         check_json(request.json)
     engine = docker.engine()
     document = compose.config(request.files, request.cwd)
     if request.dry_run:
-        found = facts.read(document, request.cwd, request.services, pull=False)
+        found = facts.read(document, request.cwd, request.services, pull=False, lenient=back)
         plan, _, _ = _plan(found, request, wanted)
         show.plan(plan, console)
         if request.json:
@@ -105,7 +107,7 @@ def _run(request: Request, what: str, wanted: Callable[[DeployFacts], tuple[Desi
         return 0
     name = str(document.get("name") or "")
     with notes.Lock(name, what, request.lock_wait, lambda text: console.print(text, markup=False)):
-        found = facts.read(document, request.cwd, request.services, pull=True)
+        found = facts.read(document, request.cwd, request.services, pull=not back, lenient=back)
         plan, target, of = _plan(found, request, wanted)
         show_warnings(plan.warnings, console)
         if not plan.changes and not plan.strays and _is_current(found, target):
@@ -168,10 +170,17 @@ def _apply(
         forward(work)
     except (HomeportError, KeyboardInterrupt) as error:
         raise _undone(work, error, release) from error
+    except Exception:
+        undo(work)  # a bug of ours is no reason to leave a stack half-way
+        raise
     # From now on this is what should run, whatever happens: only what is old is left to be stopped.
     made = release(Outcome.PASSED)
     notes.write(made)
-    finish(work)
+    try:
+        finish(work)
+    except HomeportError as error:
+        left = f"something old was left running ({error.what} {error.detail})"
+        show_warnings((f"The release runs, but {left}: deploy again to end it.",), console)
     show.result(made, work.events, console)
     if request.json:
         write_json(request.json, show.result_document(made, work.events))
@@ -191,7 +200,10 @@ def _undone(
     work: Work, error: HomeportError | KeyboardInterrupt, release: Callable[[Outcome], Release]
 ) -> HomeportError:
     """Undo what was done; the error that says what came of it."""
-    problems = undo(work)
+    try:
+        problems = undo(work)
+    except KeyboardInterrupt:
+        problems = ("It was interrupted again while it was being undone.",)
     what = error.what if isinstance(error, HomeportError) else "Interrupted."
     detail = "\n".join(filter(None, (error.detail, error.cause))) if isinstance(error, HomeportError) else ""
     made = release(Outcome.BROKEN if problems else Outcome.UNDONE)

@@ -28,14 +28,22 @@ class LiveFront:
     service: Service
     route: Route
     slots: int
+    ports: tuple[int, ...]
 
     @classmethod
-    def of(cls, container: Container, service: Service, route: Route, slots: int = 0) -> LiveFront:
+    def of(cls, container: Container, service: Service, route: Route) -> LiveFront:
         """The front that runs in this container."""
-        return cls(container.id, service, route, slots or int(container.labels.get(SLOTS_LABEL, "4")))
+        # What it serves now counts: a rollback may not know the image that says so any more.
+        ports = route.ports or service.ports
+        return cls(container.id, service, route, _slots(container), ports)
+
+    def become(self, container: Container) -> None:
+        """Another container is this front now."""
+        self.name, self.slots = container.id, _slots(container)
 
     def prepare(self, target: ReplicaSet, *, held: bool) -> None:
         """Give a front that was only made its first configuration."""
+        self.ports = self.service.ports
         self._write(Route("a", target.name, held))
 
     def switch(self, target: ReplicaSet) -> None:
@@ -43,7 +51,7 @@ class LiveFront:
 
         Raises ContainerProblem if the front doesn't take the new ones; the route is then as it was.
         """
-        ports, before = self.service.ports, self.route
+        ports, before = self.ports, self.route
         after = Route(before.other, target.name)
         self._tell(haproxy.fill(ports, after.group, self.slots, target.name))
         self._wait_for_addresses(after.group, min(target.count, self.slots))
@@ -52,9 +60,9 @@ class LiveFront:
     def reach(self, target: ReplicaSet) -> None:
         """Make sure that the front can connect to a replica set that has passed. Raises ContainerProblem."""
         end = time.monotonic() + RESOLVE_SECONDS
-        while not fronts.reaches(self.name, target.name, self.service.ports):
+        while not fronts.reaches(self.name, target.name, self.ports):
             if time.monotonic() >= end:
-                ports = ", ".join(map(str, self.service.ports))
+                ports = ", ".join(map(str, self.ports))
                 raise ContainerProblem(
                     f"{self.service.name} is healthy, but its front can't connect to it on port {ports}.",
                     cause="It may listen on 127.0.0.1 only, or on another port.",
@@ -65,7 +73,7 @@ class LiveFront:
     def back(self, name: str) -> None:
         """Send new requests to the set ``name`` again, which still runs."""
         after = Route(self.route.other, name)
-        self._tell(haproxy.fill(self.service.ports, after.group, self.slots, name))
+        self._tell(haproxy.fill(self.ports, after.group, self.slots, name))
         self._wait_for_addresses(after.group, 1)
         self._turn(self.route, after)
 
@@ -74,20 +82,20 @@ class LiveFront:
         # Noted first: whoever finds the front so after a crash knows that callers wait.
         self._write(replace(self.route, held=True))
         self._tell(
-            haproxy.hold(self.service.ports, on=True)
-            + haproxy.state(self.service.ports, self.route.group, self.slots, "drain")
+            haproxy.hold(self.ports, on=True)
+            + haproxy.state(self.ports, self.route.group, self.slots, "drain")
         )
 
     def release(self) -> None:
         """Let those who wait go on, to the set that was live before they were held."""
         self._tell(
-            haproxy.state(self.service.ports, self.route.group, self.slots, "ready")
-            + haproxy.hold(self.service.ports, on=False)
+            haproxy.state(self.ports, self.route.group, self.slots, "ready")
+            + haproxy.hold(self.ports, on=False)
         )
         self._write(replace(self.route, held=False))
 
     def _turn(self, before: Route, after: Route) -> None:
-        ports = self.service.ports
+        ports = self.ports
         self._tell(
             haproxy.state(ports, after.group, self.slots, "ready")
             + haproxy.hold(ports, on=False)
@@ -99,7 +107,7 @@ class LiveFront:
     def drain(self, group: str, seconds: float, ports: Iterable[int] | None = None) -> int:
         """Wait until nothing is in flight in a group; returns how much still is after so many seconds."""
         end = time.monotonic() + seconds
-        counted = self.service.ports if ports is None else ports
+        counted = self.ports if ports is None else ports
         while True:
             left = haproxy.in_flight(self._tell(["show stat"]), group, counted)
             if not left or time.monotonic() >= end:
@@ -108,7 +116,7 @@ class LiveFront:
 
     def retire(self, group: str) -> None:
         """Let go of a group whose containers are about to stop."""
-        self._tell(haproxy.state(self.service.ports, group, self.slots, "maint"))
+        self._tell(haproxy.state(self.ports, group, self.slots, "maint"))
 
     def _wait_for_addresses(self, group: str, count: int) -> None:
         end = time.monotonic() + RESOLVE_SECONDS
@@ -117,7 +125,7 @@ class LiveFront:
             known = Counter(
                 one.backend for one in states if one.group == group and one.address not in {"", "127.0.0.1"}
             )
-            if all(known[f"b{port}"] >= count for port in self.service.ports):
+            if all(known[f"b{port}"] >= count for port in self.ports):
                 return
             if time.monotonic() >= end:
                 raise ContainerProblem(
@@ -127,7 +135,7 @@ class LiveFront:
             time.sleep(POLL_SECONDS)
 
     def _write(self, route: Route) -> None:
-        text = haproxy.config(self.service.ports, route, self.slots, http=self.service.http_ports)
+        text = haproxy.config(self.ports, route, self.slots, http=self.service.http_ports)
         containers.write_file(self.name, FRONT_CONFIG, text)
         self.route = route
 
@@ -137,6 +145,10 @@ class LiveFront:
             if word in said:
                 raise ContainerProblem(f"The front of {self.service.name} refuses a command.", detail=said)
         return said
+
+
+def _slots(container: Container) -> int:
+    return int(container.labels.get(SLOTS_LABEL, "4"))
 
 
 def read_routes(

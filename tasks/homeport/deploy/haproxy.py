@@ -83,6 +83,8 @@ class Route:
     group: str = "a"
     name: str = ""
     held: bool = False
+    ports: tuple[int, ...] = ()
+    """The ports of the front, where its own configuration said so."""
 
     @property
     def other(self) -> str:
@@ -140,7 +142,8 @@ def _group(group: str, port: int, route: Route, slots: int) -> str:
 def read_route(text: str) -> Route | None:
     """The route in a configuration that :func:`config` made; None in any other."""
     found = _ROUTE.search(text)
-    return Route(found["group"], found["name"], bool(found["held"])) if found else None
+    ports = tuple(map(int, re.findall(r"^frontend p(\d+) ", text, re.MULTILINE)))
+    return Route(found["group"], found["name"], bool(found["held"]), ports) if found else None
 
 
 def slots_for(count: int) -> int:
