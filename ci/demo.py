@@ -133,17 +133,19 @@ def ask(registry: str, path: str) -> dict[str, Any]:
 def show_next(registry: str, *, stand_ins: bool) -> None:
     """What to try now, as commands that work as they stand."""
     command = Path(homeport())
-    shown = command.relative_to(ROOT) if command.is_relative_to(ROOT) else command
+    inside = command.is_relative_to(ROOT)
+    shown = command.relative_to(ROOT) if inside else command
+    from_stack = f"../../{shown}" if inside else str(shown)
     say("What to try next")
     if stand_ins:
         # Compose reads .env by itself, bake only the environment.
         print(f"  first, once           set -a; . {ENV_FILE.relative_to(ROOT)}; set +a")
     stack = STACK.relative_to(ROOT)
-    there = f"(cd {stack} && ../../{shown} build --parallel"
+    there = f"(cd {stack} && {from_stack} build --parallel"
     print(
         f"  the picture           {(REPORT / 'build.html').relative_to(ROOT)}\n"
         f"  use the stack         http://127.0.0.1:18080, or (cd {stack} && python3 smoke.py)\n"
-        f"  what runs             (cd {stack} && ../../{shown} status)\n"
+        f"  what runs             (cd {stack} && {from_stack} status)\n"
         f"  change one service    edit {stack}/domains/core-platform/data-api/main.py, then\n"
         f"                        {there} --registry {registry})\n"
         f"  a base by its tag     {there} --targets extras)\n"

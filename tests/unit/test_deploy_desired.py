@@ -24,7 +24,7 @@ from homeport.deploy.desired import (
     desired,
     front_name,
 )
-from homeport.model.stack import parse_stack
+from homeport.model.stack import parse_stack, seconds_of
 
 Spec = dict[str, Any]
 
@@ -36,6 +36,7 @@ API: Spec = {
     "depends_on": {"db": {"condition": "service_healthy"}},
     "environment": {"A": "1", "B": "2"},
     "expose": ["8000"],
+    "links": ["db:database"],
     "healthcheck": {"test": ["CMD", "curl", "http://localhost:8000/"], "interval": "30s"},
     "labels": {"team": "blue"},
     "networks": {
@@ -57,7 +58,7 @@ API: Spec = {
 }
 DB: Spec = {"image": "pg", "expose": ["5432"]}
 VPN: Spec = {"image": "vpn", "expose": ["1194"]}
-FILES = {"key": "digest-1", "other": "digest-2"}
+FILES = {"secrets key": "digest-1", "secrets other": "digest-2", "configs key": "digest-3"}
 
 
 def document(**services: Spec) -> Spec:
@@ -77,12 +78,13 @@ def made(
     images: dict[str, str] | None = None,
     files: dict[str, str] | None = None,
     exposed: dict[str, tuple[int, ...]] | None = None,
+    checked: set[str] | None = None,
     **options: Any,
 ) -> Desired:
     whole = found or document(api=API, db=DB)
     ids = images or {name: f"sha256:{name}" for name in whole["services"]}
     more = {"front_image": "haproxy:2.6", **options}
-    return desired(parse_stack(whole, exposed), ids, FILES if files is None else files, **more)
+    return desired(parse_stack(whole, exposed, checked or ()), ids, FILES if files is None else files, **more)
 
 
 def replica_set(spec: Spec | None = None, **more: Any) -> ReplicaSet:
@@ -103,9 +105,17 @@ def test_a_replica_set_is_the_service_as_it_is_written_with_its_image_pinned() -
         assert found.spec[key] == API[key]
 
 
+@pytest.mark.parametrize(
+    ("parts", "count"), [({}, 1), ({"scale": 3}, 3), ({"scale": 1, "deploy": {"replicas": 2}}, 2)]
+)
+def test_a_replica_set_says_itself_how_many_of_it_run(parts: Spec, count: int) -> None:
+    found = replica_set({**DB, **parts})
+    assert (found.count, found.spec["scale"]) == (count, count)
+
+
 def test_a_replica_set_has_nothing_that_only_one_can_have() -> None:
     spec = replica_set().spec
-    gone = {"container_name", "ports", "depends_on", "build", "profiles", "x-homeport"}
+    gone = {"container_name", "ports", "depends_on", "build", "profiles", "x-homeport", "links"}
     assert gone.isdisjoint(spec)
     assert spec["networks"] == {"default": None, "back": {"priority": 7}}
 
@@ -148,7 +158,6 @@ SAME: dict[str, Callable[[Spec], None]] = {
     "ports": change(ports=[{"target": 8000, "published": "81"}]),
     "container_name": change(container_name="another"),
     "the order of keys": reverse,
-    "scale": change(scale=5),
     "build": change(build={"context": "elsewhere"}),
     "profiles": change(profiles=[]),
     "how it is deployed": change(deploy={"update_config": {"order": "stop-first", "monitor": "9s"}}),
@@ -171,6 +180,9 @@ OTHER: dict[str, Callable[[Spec], None]] = {
     "a secret less": change(secrets=[]),
     "another secret": change(secrets=[{"source": "other", "target": "/run/secrets/key"}]),
     "restart": change(restart="unless-stopped"),
+    "scale": change(scale=5),
+    "replicas": change(deploy={"replicas": 5}),
+    "when it is started again": change(deploy={"restart_policy": {"condition": "none"}}),
     "stop_grace_period": change(stop_grace_period="1m0s"),
     "order of the words of its command": change(command=["--fast", "serve"]),
 }
@@ -194,12 +206,39 @@ def test_another_image_is_another_name() -> None:
     assert replica_set(images={"api": "sha256:new"}).name != replica_set().name
 
 
-def test_the_content_of_a_file_counts_where_it_is_used() -> None:
-    key = {"key": "digest-9", "other": "digest-2"}
-    assert replica_set(files=key).name != replica_set().name
-    assert replica_set(files={"key": "digest-1", "other": "digest-9"}).name == replica_set().name
-    config = {"image": "x", "expose": ["80"], "configs": [{"source": "key", "target": "/key"}]}
-    assert replica_set(config, files=key).name != replica_set(config).name
+@pytest.mark.parametrize(
+    ("kind", "edited", "same"),
+    [
+        ("secrets", "secrets key", False),
+        ("secrets", "secrets other", True),
+        ("secrets", "configs key", True),
+        ("configs", "configs key", False),
+        ("configs", "secrets key", True),
+    ],
+)
+def test_the_content_of_a_file_counts_where_it_is_used(kind: str, edited: str, same: bool) -> None:
+    spec = {"image": "x", "expose": ["80"], kind: [{"source": "key", "target": "/key"}]}
+    after = replica_set(spec, files={**FILES, edited: "digest-9"})
+    assert (after.name == replica_set(spec).name) is same
+
+
+@pytest.mark.parametrize("kind", ["secrets", "configs"])
+@pytest.mark.parametrize(("used", "same"), [("key", False), ("other", True)])
+def test_content_that_stands_in_the_compose_file_counts_where_it_is_used(
+    kind: str, used: str, same: bool
+) -> None:
+    spec = {"image": "x", "expose": ["80"], kind: [{"source": used, "target": "/key"}]}
+    whole = document(api=spec)
+    before, after = (
+        made({**whole, kind: {"key": {"content": text}, "other": {"content": "c"}}}) for text in ("a", "b")
+    )
+    assert (before.sets["api"].name == after.sets["api"].name) is same
+
+
+@pytest.mark.parametrize("kind", ["secrets", "configs"])
+def test_content_that_the_document_does_not_have_is_no_problem(kind: str) -> None:
+    whole = document(api={"image": "x", kind: [{"source": "gone"}]})
+    assert list(made({**whole, kind: None}).sets) == ["api"]
 
 
 def test_another_service_of_the_stack_changes_nothing() -> None:
@@ -209,11 +248,11 @@ def test_another_service_of_the_stack_changes_nothing() -> None:
 
 
 def test_a_health_check_is_fast_at_first() -> None:
-    assert replica_set().spec["healthcheck"] == {
-        **API["healthcheck"],
-        "start_interval": "1s",
-        "start_period": "1m0s",
-    }
+    found = replica_set().spec["healthcheck"]
+    assert found.items() > API["healthcheck"].items()
+    assert set(found) - set(API["healthcheck"]) == {"start_interval", "start_period"}
+    assert 0.0 < seconds_of(found["start_interval"], 0.0) <= 1.0
+    assert seconds_of(found["start_period"], 0.0) >= 10.0
 
 
 def test_a_health_check_keeps_what_it_says_of_its_start() -> None:
@@ -228,14 +267,32 @@ def test_a_health_check_that_is_off_stays_off(said: Spec) -> None:
 
 def test_without_a_health_check_there_is_none() -> None:
     assert "healthcheck" not in replica_set(DB).spec
+    assert "healthcheck" not in replica_set(DB, checked={"db"}).spec
 
 
-def test_limits_are_kept_and_how_it_is_replaced_is_not() -> None:
-    limits = {"limits": {"memory": "1g"}}
-    deploy = {"resources": limits, "replicas": 3, "update_config": {"order": "stop-first"}}
-    found = replica_set({**DB, "deploy": deploy})
-    assert found.spec["deploy"] == {"resources": limits}
-    assert (found.count, found.spec["scale"]) == (3, 3)
+@pytest.mark.parametrize("said", [{"test": ["NONE"]}, {"disable": True}])
+def test_a_health_check_of_the_image_that_the_file_takes_away_stays_off(said: Spec) -> None:
+    assert replica_set({**DB, "healthcheck": said}, checked={"api"}).spec["healthcheck"] == said
+
+
+def test_the_health_check_of_an_image_is_fast_at_first_and_stays_its_own() -> None:
+    found = replica_set(DB, checked={"api"}).spec["healthcheck"]
+    assert 0.0 < seconds_of(found["start_interval"], 0.0) <= 1.0
+    assert "test" not in found
+    said = {"interval": "7s", "start_interval": "2s"}
+    assert (
+        replica_set({**DB, "healthcheck": said}, checked={"api"}).spec["healthcheck"].items() >= said.items()
+    )
+
+
+def test_limits_and_when_it_is_started_again_are_kept_and_how_it_is_replaced_is_not() -> None:
+    kept = {
+        "resources": {"limits": {"memory": "1g"}},
+        "labels": {"team": "blue"},
+        "restart_policy": {"condition": "on-failure"},
+    }
+    deploy = {**kept, "replicas": 3, "update_config": {"order": "stop-first"}, "mode": "replicated"}
+    assert replica_set({**DB, "deploy": deploy}).spec["deploy"] == kept
     assert "deploy" not in replica_set({**DB, "deploy": {"replicas": 3}}).spec
 
 
@@ -290,6 +347,11 @@ def test_a_front_for_many_has_room_for_many() -> None:
         {"networks": {"default": None}},
         {"networks": {"default": {"aliases": ["more"]}, "back": API["networks"]["back"]}},
         {"x-homeport": {"drain": "40s"}},
+        {"expose": ["8000", "9000"]},
+        {"x-homeport": {"drain": "20s", "ports": [9000]}},
+        {"x-homeport": {"drain": "20s", "mode": "tcp"}},
+        {"healthcheck": {"test": ["CMD", "true"]}},  # it said that the port speaks HTTP
+        {"scale": 3},
     ],
 )
 def test_a_front_is_another_when_its_container_has_to_be(parts: Spec) -> None:
@@ -302,13 +364,18 @@ def test_a_front_is_another_when_its_container_has_to_be(parts: Spec) -> None:
         {"environment": {}},
         {"depends_on": {}},
         {"command": ["x"]},
-        {"scale": 1},
+        {"scale": 1},  # for which there is the same room
         {"image": "x/api:2"},
         {"secrets": []},
     ],
 )
 def test_a_front_stays_when_only_what_is_behind_it_changes(parts: Spec) -> None:
     assert front({**API, **parts}).config == front().config
+
+
+def test_a_port_of_the_image_that_goes_away_is_another_front() -> None:
+    assert front(DB, exposed={"api": (9000,)}).config != front(DB).config
+    assert front(DB, exposed={"api": (5432,)}).config == front(DB).config
 
 
 def test_another_image_for_fronts_is_another_front() -> None:
@@ -319,6 +386,9 @@ NO_FRONT: dict[str, Spec] = {
     "no port": {"image": "x"},
     "udp": {"image": "x", "ports": [{"target": 53, "protocol": "udp"}, {"target": 53, "protocol": "tcp"}]},
     "host network": {"image": "x", "expose": ["80"], "network_mode": "host"},
+    "no network": {"image": "x", "expose": ["80"], "network_mode": "none"},
+    "volumes of another": {"image": "x", "expose": ["80"], "volumes_from": ["vpn:ro"]},
+    "udp exposed": {"image": "x", "expose": ["80", "53/udp"]},
     "network of another": {"image": "x", "expose": ["80"], "network_mode": "service:vpn"},
     "scaled to zero": {"image": "x", "expose": ["80"], "scale": 0},
     "one-shot": {"image": "x", "restart": "no"},
@@ -331,6 +401,22 @@ def test_a_service_that_cannot_have_a_front_has_none(spec: Spec) -> None:
     assert set(found.fronts) == {"vpn"}
     assert "api.front" not in found.document["services"]
     assert found.sets["api"].name in found.document["services"]
+
+
+def test_a_service_whose_end_others_wait_for_has_no_front() -> None:
+    waits = {"image": "x", "depends_on": {"migrate": {"condition": "service_completed_successfully"}}}
+    assert set(made(document(api=waits, migrate=DB, db=DB)).fronts) == {"db"}
+
+
+def test_without_fronts_every_service_keeps_its_names_addresses_and_ports() -> None:
+    found = made(fronts=False)
+    assert found.fronts == {}
+    assert set(found.document["services"]) == {found.sets["api"].name, found.sets["db"].name}
+    spec = found.sets["api"].spec
+    assert (spec["container_name"], spec["ports"]) == ("the-api", API["ports"])
+    assert spec["networks"]["back"] == {**API["networks"]["back"], "aliases": ["api", "api.local"]}
+    assert found.sets["db"].spec["networks"] == {"default": {"aliases": ["db"]}}
+    assert found.sets["api"].name != made().sets["api"].name
 
 
 def test_a_port_of_the_image_is_enough_for_a_front() -> None:
@@ -381,6 +467,33 @@ def test_a_partner_is_called_by_its_new_name(key: str) -> None:
     assert list(found.sets) == ["api", "vpn"]
 
 
+def test_volumes_of_a_partner_are_taken_from_its_new_name() -> None:
+    mounted = ["vpn:ro", "container:abc:ro", "db"]
+    found = made(document(api={"image": "x", "volumes_from": mounted}, vpn=VPN, db=DB))
+    names = {name: one.name for name, one in found.sets.items()}
+    assert found.sets["api"].spec["volumes_from"] == [f"{names['vpn']}:ro", "container:abc:ro", names["db"]]
+
+
+def test_all_partners_are_called_by_their_new_names() -> None:
+    app = {"image": "x", "network_mode": "service:vpn", "pid": "service:db", "ipc": "service:vpn"}
+    found = made(document(app=app, vpn=VPN, db=DB))
+    vpn, db, spec = found.sets["vpn"].name, found.sets["db"].name, found.sets["app"].spec
+    assert (spec["network_mode"], spec["pid"], spec["ipc"]) == (
+        f"service:{vpn}",
+        f"service:{db}",
+        f"service:{vpn}",
+    )
+
+
+def test_a_second_partner_that_has_one_itself_comes_before_who_shares_with_it() -> None:
+    app, pods = (
+        {"image": "x", "ipc": "service:vpn", "volumes_from": ["pods"]},
+        {"image": "x", "pid": "service:vpn"},
+    )
+    found = made(document(app=app, pods=pods, vpn=VPN))
+    assert found.sets["app"].spec["volumes_from"] == [found.sets["pods"].name]
+
+
 def test_a_partner_of_a_partner_in_any_order() -> None:
     first = {"image": "x", "network_mode": "service:middle"}
     middle = {"image": "x", "network_mode": "service:vpn"}
@@ -391,9 +504,21 @@ def test_a_partner_of_a_partner_in_any_order() -> None:
         assert list(sets) == list(services)
 
 
-def test_who_shares_the_network_of_another_changes_with_it() -> None:
-    app = {"image": "x", "network_mode": "service:vpn"}
-    before, after = (made(document(app=app, vpn=vpn)) for vpn in (VPN, {**VPN, "environment": {"A": "1"}}))
+@pytest.mark.parametrize(
+    "shared",
+    [
+        {"network_mode": "service:vpn"},
+        {"pid": "service:vpn"},
+        {"ipc": "service:vpn"},
+        {"volumes_from": ["vpn"]},
+        {"network_mode": "service:db", "ipc": "service:vpn"},
+    ],
+)
+def test_who_shares_something_of_another_changes_with_it(shared: Spec) -> None:
+    app = {"image": "x", **shared}
+    before, after = (
+        made(document(app=app, vpn=vpn, db=DB)) for vpn in (VPN, {**VPN, "environment": {"A": "1"}})
+    )
     assert before.sets["vpn"].name != after.sets["vpn"].name
     assert before.sets["app"].name != after.sets["app"].name
 

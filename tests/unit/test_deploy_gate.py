@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pytest
@@ -48,15 +48,15 @@ class Film:
     def elapsed(self) -> float:
         return self.now - 1000.0
 
-    def wait(self, *ids: str, limit: float = 30.0, checked: bool = True) -> Verdict:
+    def wait(self, *ids: str, limit: float = 30.0) -> Verdict:
         given = iter(ids or ("a",))
-        return wait(given, limit, checked=checked, look=self.look, clock=self.clock, sleep=self.sleep)
+        return wait(given, limit, look=self.look, clock=self.clock, sleep=self.sleep)
 
     def wait_for_end(self, limit: float = 30.0) -> Verdict:
         return wait_for_end("a", limit, look=self.look, clock=self.clock, sleep=self.sleep)
 
-    def still(self, *ids: str, checked: bool = True) -> Verdict:
-        return still(iter(ids or ("a",)), checked=checked, look=self.look)
+    def still(self, before: Mapping[str, int] | None = None) -> Verdict:
+        return still({"a": 0} if before is None else before, look=self.look)
 
 
 def test_a_healthy_replica_passes_at_once() -> None:
@@ -77,27 +77,46 @@ def test_a_replica_that_says_it_is_unhealthy_fails() -> None:
     assert Film(STARTING, SICK, HEALTHY).wait() == Verdict(SICK, "its health check fails")
 
 
-@pytest.mark.parametrize("checked", [True, False])
+@pytest.mark.parametrize("first", [STARTING, PLAIN], ids=["checked", "unchecked"])
 @pytest.mark.parametrize("state", ["exited", "dead"])
 @pytest.mark.parametrize("code", [0, 3])
-def test_a_replica_that_ends_fails_whatever_its_exit_code(state: str, code: int, checked: bool) -> None:
+def test_a_replica_that_ends_fails_whatever_its_exit_code(state: str, code: int, first: Container) -> None:
     ended = container(state, exit_code=code)
-    verdict = Film(container(health="starting"), ended).wait(checked=checked)
-    assert verdict == Verdict(ended, f"it ended with exit code {code}")
+    assert Film(first, ended).wait() == Verdict(ended, f"it ended with exit code {code}")
 
 
-@pytest.mark.parametrize("checked", [True, False])
-def test_a_replica_that_was_started_again_fails(checked: bool) -> None:
-    crashed = container("restarting", restarts=3)
-    verdict = Film(container(health="starting"), crashed).wait(checked=checked)
-    assert verdict.container == crashed
-    assert "crashed" in verdict.problem
-    assert "3" in verdict.problem
+@pytest.mark.parametrize("first", [STARTING, PLAIN], ids=["checked", "unchecked"])
+@pytest.mark.parametrize("state", ["restarting", "running"])
+def test_a_replica_that_is_started_again_fails(state: str, first: Container) -> None:
+    crashed = container(state, health=first.health, restarts=1)
+    assert Film(first, crashed).wait() == Verdict(crashed, "it crashed and was started again")
 
 
-@pytest.mark.parametrize("checked", [True, False])
-def test_a_replica_that_vanishes_fails(checked: bool) -> None:
-    assert Film(STARTING, ()).wait(checked=checked) == Verdict(None, "its container is gone")
+def test_restarts_on_another_day_are_not_the_fault_of_this_deploy() -> None:
+    assert Film(container(health="starting", restarts=3), container(health="healthy", restarts=3)).wait() == (
+        Verdict(None)
+    )
+    assert Film(container(restarts=3)).wait() == Verdict(None)
+
+
+@pytest.mark.parametrize("health", ["", "starting"])
+def test_one_more_restart_than_at_the_first_look_fails(health: str) -> None:
+    frames = [container(health=health, restarts=count) for count in (3, 3, 4)]
+    film = Film(*frames)
+    assert film.wait() == Verdict(frames[2], "it crashed and was started again")
+    assert len(film.asked) == 3
+
+
+def test_the_restarts_of_each_replica_are_its_own() -> None:
+    often, never = container(health="healthy", restarts=5), container(health="starting", name="b")
+    late = container(health="healthy", restarts=1, name="b")
+    film = Film((often, never), (often, late))
+    assert film.wait("a", "b") == Verdict(late, "it crashed and was started again")
+
+
+@pytest.mark.parametrize("first", [STARTING, PLAIN], ids=["checked", "unchecked"])
+def test_a_replica_that_vanishes_fails(first: Container) -> None:
+    assert Film(first, ()).wait() == Verdict(None, "its container is gone")
 
 
 def test_one_of_two_that_vanishes_fails_although_the_other_is_healthy() -> None:
@@ -114,7 +133,8 @@ def test_a_replica_that_does_not_get_healthy_fails_after_the_limit() -> None:
 def test_a_replica_that_does_not_even_start_fails_after_the_limit() -> None:
     created = container("created")
     assert Film(created).wait(limit=3.0) == Verdict(created, "it is created after 3 s")
-    assert Film(created).wait(limit=3.0, checked=False) == Verdict(created, "it is created after 3 s")
+    restarting = container("restarting", health="starting")
+    assert Film(restarting).wait(limit=3.0).problem == "its health check says 'starting' after 3 s"
 
 
 def test_all_have_to_pass_and_who_does_not_is_named() -> None:
@@ -145,15 +165,43 @@ def test_healthy_at_the_last_moment_passes() -> None:
 
 def test_without_a_health_check_it_has_to_run_for_a_while() -> None:
     film = Film(PLAIN)
-    assert film.wait(checked=False) == Verdict(None)
+    assert film.wait() == Verdict(None)
     assert film.elapsed == pytest.approx(STEADY_SECONDS, abs=2 * POLL_SECONDS)
+
+
+def test_the_while_begins_when_it_runs_and_not_when_the_gate_does() -> None:
+    film = Film(*[container("created")] * 50, PLAIN)
+    assert film.wait() == Verdict(None)
+    assert film.elapsed == pytest.approx(50 * POLL_SECONDS + STEADY_SECONDS, abs=2 * POLL_SECONDS)
+
+
+def test_the_while_begins_when_the_last_of_them_runs() -> None:
+    one, other = container("created", name="b"), container(name="b")
+    film = Film(*[(PLAIN, one)] * 50, (PLAIN, other))
+    assert film.wait("a", "b") == Verdict(None)
+    assert film.elapsed == pytest.approx(50 * POLL_SECONDS + STEADY_SECONDS, abs=2 * POLL_SECONDS)
+
+
+def test_each_passes_by_its_own_kind_of_check() -> None:
+    waiting, well = container(health="starting", name="b"), container(health="healthy", name="b")
+    film = Film(*[(PLAIN, waiting)] * 50, (PLAIN, well))
+    assert film.wait("a", "b") == Verdict(None)
+    assert film.elapsed == pytest.approx(50 * POLL_SECONDS, abs=2 * POLL_SECONDS)
+    film = Film((PLAIN, well))
+    assert film.wait("a", "b") == Verdict(None)
+    assert film.elapsed == pytest.approx(STEADY_SECONDS, abs=2 * POLL_SECONDS)
+
+
+def test_running_for_a_while_is_not_enough_where_there_is_a_health_check() -> None:
+    film = Film(STARTING)
+    assert film.wait(limit=3 * STEADY_SECONDS).container == STARTING
+    assert film.elapsed > 2 * STEADY_SECONDS
 
 
 def test_without_a_health_check_a_crash_in_that_time_fails() -> None:
     film = Film(PLAIN, PLAIN, ENDED)
-    assert film.wait(checked=False) == Verdict(ENDED, "it ended with exit code 3")
+    assert film.wait() == Verdict(ENDED, "it ended with exit code 3")
     assert film.elapsed < STEADY_SECONDS
-    assert Film(PLAIN, PLAIN, CRASHED).wait(checked=False).container == CRASHED
 
 
 @pytest.mark.parametrize(
@@ -181,35 +229,39 @@ def test_a_one_shot_that_vanishes_fails() -> None:
     assert Film(PLAIN, ()).wait_for_end() == Verdict(None, "its container is gone")
 
 
-@pytest.mark.parametrize(("frame", "checked"), [(HEALTHY, True), (HEALTHY, False), (PLAIN, False)])
-def test_still_what_it_was(frame: Container, checked: bool) -> None:
+@pytest.mark.parametrize("frame", [HEALTHY, PLAIN], ids=["checked", "unchecked"])
+def test_still_what_it_was(frame: Container) -> None:
     film = Film(frame)
-    assert film.still(checked=checked) == Verdict(None)
+    assert film.still() == Verdict(None)
     assert film.asked == [["a"]]
 
 
 @pytest.mark.parametrize(
-    ("frame", "checked", "said"),
+    ("frame", "said"),
     [
-        (SICK, True, "health check fails"),
-        (SICK, False, "health check fails"),
-        (STARTING, True, "starting"),
-        (ENDED, True, "exit code 3"),
-        (ENDED, False, "exit code 3"),
-        (CRASHED, False, "crashed"),
-        (container("paused"), False, "paused"),
+        (SICK, "its health check fails"),
+        (STARTING, "it is starting"),
+        (ENDED, "it ended with exit code 3"),
+        (CRASHED, "it crashed and was started again"),
+        (container("paused"), "it is paused"),
+        (container("paused", health="healthy"), "it is paused"),
     ],
 )
-def test_not_any_more_what_it_was(frame: Container, checked: bool, said: str) -> None:
-    verdict = Film(frame).still(checked=checked)
-    assert verdict.container == frame
-    assert said in verdict.problem
+def test_not_any_more_what_it_was(frame: Container, said: str) -> None:
+    assert Film(frame).still() == Verdict(frame, said)
+
+
+def test_still_counts_restarts_since_it_passed_and_for_each_on_its_own() -> None:
+    both = (container(restarts=2), container(restarts=1, name="b"))
+    assert Film(both).still({"a": 2, "b": 1}) == Verdict(None)
+    verdict = Film(both).still({"a": 2, "b": 0})
+    assert verdict == Verdict(both[1], "it crashed and was started again")
 
 
 def test_still_there_but_one_is_gone() -> None:
-    assert Film((HEALTHY,)).still("a", "b") == Verdict(None, "its container is gone")
+    assert Film((HEALTHY,)).still({"a": 0, "b": 0}) == Verdict(None, "its container is gone")
 
 
 def test_of_several_the_one_that_is_not_is_named() -> None:
     other = container(health="unhealthy", name="b")
-    assert Film((HEALTHY, other)).still("a", "b").container == other
+    assert Film((HEALTHY, other)).still({"a": 0, "b": 0}).container == other

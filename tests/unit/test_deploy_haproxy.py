@@ -54,8 +54,21 @@ def server(text: str, port: int, name: str) -> str:
 @pytest.mark.parametrize("group", ["a", "b"])
 @pytest.mark.parametrize("name", [SET, "", "x.y_z-r0"])
 def test_the_route_is_read_from_the_configuration(group: str, name: str, held: bool) -> None:
-    route = Route(group, name, held)
-    assert read_route(made((80, 443), route, http=(80,))) == route
+    text = made((80, 443), Route(group, name, held), http=(80,))
+    assert read_route(text) == Route(group, name, held, (80, 443))
+
+
+@pytest.mark.parametrize(
+    ("route", "first"),
+    [
+        (Route("b", SET), f"# homeport: group b is {SET}"),
+        (Route("b", SET, held=True), f"# homeport: group b is {SET}, held"),
+        (Route("a", "", held=True), "# homeport: group a is , held"),
+    ],
+)
+def test_the_first_line_of_the_configuration_says_all_of_the_route(route: Route, first: str) -> None:
+    assert made(route=route).splitlines()[0] == first
+    assert read_route(f"{first}\nglobal\n") == route
 
 
 @pytest.mark.parametrize(
@@ -145,6 +158,15 @@ def test_commands_to_fill_a_group() -> None:
         f"set server b443/b2 fqdn {SET}",
     ]
     assert fill([80], "b", 0, SET) == []
+
+
+@pytest.mark.parametrize("slots", [4, 6])
+def test_every_server_that_the_configuration_makes_is_filled_and_set(slots: int) -> None:
+    low, high = server(made((80,), slots=slots), 80, "a").split()[2].split("-")
+    servers = [f"b80/a{number}" for number in range(int(low), int(high) + 1)]
+    assert len(servers) == slots
+    assert [command.split()[2] for command in fill([80], "a", slots, SET)] == servers
+    assert [command.split()[2] for command in state([80], "a", slots, "ready")] == servers
 
 
 @pytest.mark.parametrize("wanted", ["ready", "drain", "maint"])
@@ -274,6 +296,10 @@ def test_what_is_in_flight_in_a_group_on_some_ports(group: str, ports: tuple[int
 
 def test_blank_lines_after_and_between_the_rows_do_not_count() -> None:
     assert in_flight(STAT.replace("\nb8000,a2", "\n\nb8000,a2") + "\n\n", "a", [8000]) == 7
+
+
+def test_blank_lines_before_the_rows_do_not_count_either() -> None:
+    assert in_flight("\n\n" + STAT, "a", [8000]) == 7
 
 
 def test_nothing_is_in_flight_where_nothing_is_said() -> None:

@@ -13,6 +13,7 @@ from homeport.deploy.desired import (
     ROLE_LABEL,
     SERVICE_LABEL,
     Desired,
+    ReplicaSet,
     desired,
 )
 from homeport.deploy.haproxy import Route
@@ -52,7 +53,7 @@ class World:
 
     @staticmethod
     def want(stack: Stack, **images: str) -> Desired:
-        ids = {name: f"sha256:{name}" for name in stack.services}
+        ids = {name: f"sha256:{name}" for name in stack.select(())}
         return desired(stack, {**ids, **images}, {}, front_image="haproxy")
 
     def runs(self, service: str, name: str = "", count: int = 1, **more: Any) -> World:
@@ -215,6 +216,21 @@ def test_a_live_set_that_is_gone_is_replaced() -> None:
     assert step.why.startswith("0 of 1 containers run")
 
 
+@pytest.mark.parametrize("count", [1, 3])
+def test_any_other_number_of_containers_than_wanted_is_a_change(count: int) -> None:
+    world = World(api={**WEB, "scale": 2}).runs("api", count=count).fronted("api")
+    assert world.step().action is Action.START_FIRST
+    worker = World(worker={**WORKER, "scale": 2}).runs("worker", count=count)
+    assert worker.step("worker").action is Action.STOP_FIRST
+    assert World(worker={**WORKER, "scale": 2}).runs("worker", count=2).plan().changes == ()
+
+
+def test_another_scale_in_the_file_is_another_form() -> None:
+    one, two = World(api=WEB), World(api={**WEB, "scale": 2})
+    step = two.runs("api", one.wanted.sets["api"].name).fronted("api", one.wanted.sets["api"].name).step()
+    assert (step.action, step.before) == (Action.START_FIRST, one.wanted.sets["api"].name)
+
+
 def test_the_wanted_set_may_still_be_there_from_before() -> None:
     world = World(api=WEB).runs("api", state="exited").runs("api", "api-r0").fronted("api", "api-r0")
     step = world.step()
@@ -224,7 +240,7 @@ def test_the_wanted_set_may_still_be_there_from_before() -> None:
 def test_a_front_that_is_missing_is_made() -> None:
     step = World(api=WEB).runs("api").step()
     assert step.action is Action.START_FIRST
-    assert step.why.startswith("its front is missing")
+    assert step.why.startswith("its front is gone; ")
     assert step.new_front
 
 
@@ -240,7 +256,74 @@ def test_a_front_that_should_be_another_is_made_anew() -> None:
 def test_a_front_that_has_stopped_is_made_anew() -> None:
     step = World(api=WEB).runs("api").fronted("api", state="exited").step()
     assert step.action is Action.START_FIRST
+    assert step.why.startswith("its front is gone; ")
     assert step.new_front
+
+
+def test_a_front_for_other_ports_is_made_anew_although_the_same_set_is_behind_it() -> None:
+    ports = {"x-homeport": {"ports": [9000]}}
+    before, world = World(api=WEB), World(api={**WEB, **ports})
+    assert before.wanted.sets["api"].name == world.wanted.sets["api"].name
+    route = Route("a", world.wanted.sets["api"].name)
+    step = world.runs("api").front_of("api", route, config=before.wanted.fronts["api"].config).step()
+    assert step.why.startswith("its front changes; ")
+    assert step.new_front
+
+
+NO_FRONT: dict[str, Spec] = {
+    "host": {**WEB, "network_mode": "host"},
+    "udp": {**WEB, "expose": ["8000", "53/udp"]},
+    "partner": {**WEB, "volumes_from": ["container:abc", "other"]},
+    "no port": WORKER,
+}
+
+
+@pytest.mark.parametrize("spec", NO_FRONT.values(), ids=NO_FRONT)
+def test_a_front_that_the_service_can_have_no_more_is_old(spec: Spec) -> None:
+    world = World(api=spec, other=WORKER).runs("api", "api-r0").fronted("api", "api-r0")
+    step = world.step()
+    assert (step.action, step.before) == (Action.STOP_FIRST, "api-r0")
+    assert (step.front, step.new_front) == (None, False)
+    assert step.old_front == world.containers[-1]
+
+
+def test_a_front_that_can_be_there_no_more_is_a_change_of_its_own() -> None:
+    step = World(worker=WORKER).runs("worker").fronted("worker").step("worker")
+    assert step.action is Action.STOP_FIRST
+    assert step.old_front is not None
+
+
+def test_a_front_that_stays_or_never_was_is_not_old() -> None:
+    assert World(api=WEB).runs("api", "api-r0").fronted("api", "api-r0").step().old_front is None
+    assert World(worker=WORKER).runs("worker").step("worker").old_front is None
+
+
+def test_a_release_that_does_not_say_what_its_fronts_were_keeps_them() -> None:
+    world = World(api=WEB).runs("api", "api-r0").runs("api").fronted("api")
+    old = ReplicaSet("api", "api-r0", "sha256:api", 1, {})
+    step = make(world.stack, Desired("shop", {"api": old}, {}, {}), world.running, whole=False).steps["api"]
+    assert (step.action, step.old_front, step.new_front) == (Action.START_FIRST, None, False)
+
+
+def without_fronts(world: World) -> Step:
+    ids = {name: f"sha256:{name}" for name in world.stack.services}
+    wanted = desired(world.stack, ids, {}, fronts=False)
+    return make(world.stack, wanted, world.running, whole=True).steps["api"]
+
+
+@pytest.mark.parametrize("order", [{}, {"deploy": {"update_config": {"order": "start-first"}}}])
+def test_what_has_no_front_is_stopped_first_and_told_how_to_get_one(order: Spec) -> None:
+    step = without_fronts(World(api={**WEB, **order}).runs("api", "api-r0"))
+    assert (step.action, step.before) == (Action.STOP_FIRST, "api-r0")
+    assert "--zero-downtime" in step.why
+    assert (step.front, step.new_front, step.old_front) == (None, False, None)
+
+
+def test_what_could_have_no_front_anyway_is_replaced_as_it_says() -> None:
+    again = {**WORKER, "deploy": {"update_config": {"order": "start-first"}}}
+    step = without_fronts(World(api=again).runs("api", "api-r0"))
+    assert step.action is Action.START_FIRST
+    assert "--zero-downtime" not in step.why
 
 
 def test_callers_that_still_wait_are_no_end() -> None:
@@ -271,7 +354,16 @@ def test_a_plain_container_beside_a_sound_set_is_not_left_alone() -> None:
     world = World(api=WEB).runs("api").fronted("api").plain("api", state="exited")
     step = world.step()
     assert step.action is Action.START_FIRST
+    assert step.why.startswith("somebody started it with plain Compose; ")
     assert step.plain == (world.containers[-1],)
+
+
+def test_a_service_whose_end_others_wait_for_runs_to_its_end() -> None:
+    waits = {**WEB, "depends_on": {"seed": {"condition": "service_completed_successfully"}}}
+    world = World(api=waits, seed=WEB)
+    assert world.step("seed").action is Action.RUN
+    assert world.step("seed").front is None
+    assert world.runs("seed", state="exited").step("seed").action is Action.UNCHANGED
 
 
 def test_a_one_shot_runs_once_in_each_form() -> None:
@@ -314,6 +406,19 @@ def test_a_front_alone_is_removed_too() -> None:
     assert World(api=WEB).fronted("old", "old-r1").step("old").action is Action.REMOVED
 
 
+@pytest.mark.parametrize("whole", [True, False])
+@pytest.mark.parametrize("zero", [{"scale": 0}, {"deploy": {"replicas": 0}}])
+def test_a_service_that_is_scaled_to_zero_is_removed(zero: Spec, whole: bool) -> None:
+    world = World(db={**WRITER, **zero}).runs("db", "db-r1").fronted("db", "db-r1")
+    step = world.plan(whole=whole).steps["db"]
+    assert (step.action, step.why) == (Action.REMOVED, "it is scaled to 0")
+    assert (step.before, step.target) == ("db-r1", None)
+
+
+def test_a_service_that_is_scaled_to_zero_and_does_not_run_is_nothing() -> None:
+    assert World(api=WEB, db={**WRITER, "scale": 0}).plan().changes == ("api",)
+
+
 def test_a_part_of_the_stack_removes_nothing() -> None:
     world = World(api=WEB).runs("old", "old-r1")
     assert list(world.plan(whole=False).steps) == ["api"]
@@ -344,6 +449,33 @@ def test_what_runs_until_now_is_no_stray() -> None:
     assert world.plan().strays == ()
 
 
+def test_what_is_left_over_is_a_stray_beside_what_changes_too() -> None:
+    world = World(api=WEB).runs("api", "api-r0").fronted("api", "api-r0").runs("api", "api-r9", 2)
+    assert [one.service for one in world.plan().strays] == ["api-r9", "api-r9"]
+
+
+def test_what_is_removed_has_no_strays() -> None:
+    world = World(api=WEB).runs("old", "old-r1").runs("old", "old-r2").fronted("old", "old-r1")
+    assert world.plan().strays == ()
+
+
+def test_of_several_sets_without_a_front_one_is_replaced() -> None:
+    world = World(worker=WORKER).runs("worker").runs("worker", "worker-r0")
+    plan = world.plan()
+    step = plan.steps["worker"]
+    assert (step.action, step.before) == (Action.STOP_FIRST, "worker-r0")
+    assert plan.strays == ()
+
+
+def test_of_several_old_sets_without_a_front_one_is_replaced_and_the_others_are_strays() -> None:
+    world = World(worker=WORKER).runs("worker", "worker-r7", state="exited")
+    world.runs("worker", "worker-r8").runs("worker", "worker-r9")
+    plan = world.plan()
+    assert plan.steps["worker"].action is Action.STOP_FIRST
+    assert {plan.steps["worker"].before, *(one.service for one in plan.strays)} == {"worker-r8", "worker-r9"}
+    assert len(plan.strays) == 1
+
+
 def needs(spec: Spec, *names: str) -> Spec:
     return {**spec, "depends_on": {name: {"condition": "service_started"} for name in names}}
 
@@ -358,8 +490,46 @@ def test_batches_by_depends_on() -> None:
     )
     plan = world.plan()
     assert plan.batches == (("db", "cache"), ("migrate",), ("api",), ("web",))
-    assert plan.needs["web"] == ("api", "cache")
-    assert plan.needs["db"] == ()
+    assert {name: set(wanted) for name, wanted in plan.needs.items()} == {
+        "web": {"api", "cache", "migrate", "db"},
+        "api": {"migrate", "db"},
+        "migrate": {"db"},
+        "db": set(),
+        "cache": set(),
+    }
+
+
+def test_who_is_between_them_need_not_be_deployed_for_one_to_wait_for_another() -> None:
+    services = {"web": needs(WEB, "api"), "api": needs(WEB, "db"), "db": WRITER, "cache": WEB}
+    stack = parse_stack({"name": "shop", "services": services})
+    part = desired(stack, {"web": "sha256:w", "db": "sha256:d", "cache": "sha256:c"}, {})
+    plan = make(stack, part, {}, whole=False)
+    assert plan.needs == {"web": ("db",), "db": (), "cache": ()}
+    assert plan.batches == (("db", "cache"), ("web",))
+
+
+@pytest.mark.parametrize(
+    "shared",
+    [
+        {"network_mode": "service:vpn"},
+        {"pid": "service:vpn"},
+        {"ipc": "service:vpn"},
+        {"volumes_from": ["vpn:ro"]},
+    ],
+)
+def test_who_shares_something_of_a_service_waits_for_it(shared: Spec) -> None:
+    plan = World(web=needs(WEB, "app"), app={**WORKER, **shared}, vpn=needs(WORKER, "db"), db=WRITER).plan()
+    assert {name: set(wanted) for name, wanted in plan.needs.items()} == {
+        "web": {"app", "vpn", "db"},
+        "app": {"vpn", "db"},
+        "vpn": {"db"},
+        "db": set(),
+    }
+    assert plan.batches == (("db",), ("vpn",), ("app",), ("web",))
+
+
+def test_a_need_that_the_file_does_not_have_is_no_need() -> None:
+    assert World(api={**needs(WEB, "gone"), "volumes_from": ["lost"]}).plan().needs == {"api": ()}
 
 
 def test_who_waits_for_a_service_that_is_not_deployed_does_not_wait() -> None:
@@ -371,6 +541,7 @@ def test_who_waits_for_a_service_that_is_not_deployed_does_not_wait() -> None:
 def test_what_is_removed_waits_for_nothing() -> None:
     world = World(api=needs(WEB, "db"), db=WRITER).runs("old", "old-r1")
     assert world.plan().batches == (("db", "old"), ("api",))
+    assert world.plan().needs["old"] == ()
 
 
 def test_only_what_happens_is_a_change() -> None:
@@ -383,6 +554,17 @@ def test_a_service_without_a_health_check_costs_a_warning_when_it_is_replaced() 
     (warning,) = World(api=bare).plan().warnings
     assert "api has no health check" in warning
     assert World(api=bare).runs("api").fronted("api").plan().warnings == ()
+
+
+def test_a_health_check_of_the_image_is_one() -> None:
+    spec = {"image": "x", "expose": ["80"]}
+    stack = parse_stack({"name": "shop", "services": {"api": spec}}, checked={"api"})
+    assert make(stack, desired(stack, {"api": "sha256:a"}, {}), {}, whole=True).warnings == ()
+
+
+def test_links_are_left_out_and_cost_a_warning() -> None:
+    (warning,) = World(api={**WEB, "links": ["db"]}).plan().warnings
+    assert "api: 'links' are left out" in warning
 
 
 def test_a_one_shot_and_what_is_removed_cost_no_warning() -> None:

@@ -44,18 +44,16 @@ def update(**config: Any) -> Spec:
         ("5m", 300.0),
         ("250us", 0.00025),
         ("1.5s", 1.5),
+        ("250\u00b5s", 0.00025),  # as Go writes it, and so Compose
         ("1m0.5s", 60.5),
         ("0s", 0.0),
-        (0, 0.0),
-        (45, 45.0),
-        ("2.5", 2.5),
     ],
 )
 def test_durations(value: object, seconds: float) -> None:
     assert seconds_of(value, 7.0) == pytest.approx(seconds)
 
 
-@pytest.mark.parametrize("value", ["soon", "30 s", "s", "10s!", "1m30", "m5", "1w", True])
+@pytest.mark.parametrize("value", ["soon", "30 s", "s", "10s!", "1m30", "m5", "1w", "-5s", 45, "2.5", True])
 def test_what_is_no_duration_is_an_error_with_examples(value: object) -> None:
     with pytest.raises(DefinitionError, match="no duration") as caught:
         seconds_of(value, 1.0)
@@ -64,14 +62,14 @@ def test_what_is_no_duration_is_an_error_with_examples(value: object) -> None:
 
 def test_a_service_that_says_nothing_has_composes_defaults() -> None:
     bare = service()
-    assert (bare.image, bare.container_name, bare.partner) == ("", "", "")
+    assert (bare.image, bare.container_name, bare.network_mode) == ("", "", "")
     assert (bare.ports, bare.published, bare.written, bare.needs) == ((), (), (), {})
+    assert bare.partners == ()
     assert (bare.stop_grace, bare.drain, bare.monitor) == (10.0, 30.0, 0.0)
     assert bare.replicas == 1
     assert bare.rolls_back
     assert not bare.one_shot
     assert not bare.has_udp
-    assert not bare.host_network
     assert not bare.has_health_check
     assert not bare.can_have_front
 
@@ -79,8 +77,10 @@ def test_a_service_that_says_nothing_has_composes_defaults() -> None:
 @pytest.mark.parametrize("empty", [{}, None])
 def test_empty_parts_are_the_same_as_none(empty: object) -> None:
     keys = ("depends_on", "deploy", "healthcheck", "x-homeport", "networks", "ports", "expose", "volumes")
-    bare = service(dict.fromkeys(keys, empty))
+    more = ("volumes_from", "network_mode", "pid", "ipc")
+    bare = service(dict.fromkeys((*keys, *more), empty))
     assert (bare.needs, bare.ports, bare.written, bare.replicas, bare.drain) == ({}, (), (), 1, 30.0)
+    assert (bare.partners, bare.network_mode) == ((), "")
     assert bare.order[0] == STOP_FIRST
     assert service({"deploy": {"update_config": empty}}).rolls_back
 
@@ -88,7 +88,7 @@ def test_empty_parts_are_the_same_as_none(empty: object) -> None:
 def test_seconds_that_the_file_gives() -> None:
     told = service({"stop_grace_period": "1m0s", "x-homeport": {"drain": "2m"}, **update(monitor="5s")})
     assert (told.stop_grace, told.drain, told.monitor) == (60.0, 120.0, 5.0)
-    assert service({"x-homeport": {"drain": 0}}).drain == 0.0
+    assert service({"x-homeport": {"drain": "0s"}}).drain == 0.0
 
 
 def test_needs_with_their_conditions() -> None:
@@ -137,6 +137,24 @@ def test_one_shot_only_if_the_file_says_so_and_no_port_is_served(spec: Spec, exp
     assert service(spec).one_shot is expected
 
 
+def test_a_port_of_the_image_does_not_make_a_migration_a_server() -> None:
+    assert service({"restart": "no"}, (8000,)).one_shot
+    assert not service({"restart": "no"}, (8000,)).can_have_front
+
+
+def test_a_service_whose_end_others_wait_for_is_a_one_shot() -> None:
+    wait: Spec = {"depends_on": {"migrate": {"condition": "service_completed_successfully"}}}
+    start: Spec = {"depends_on": {"seed": {"condition": "service_started"}, "db": {}}}
+    plain: Spec = {"image": "x", "restart": "on-failure", "expose": ["80"]}
+    stack = parse_stack(
+        {"services": {"api": wait, "worker": start, "migrate": plain, "seed": plain, "db": plain}}
+    )
+    found = {name: one.one_shot for name, one in stack.services.items()}
+    assert found == {"api": False, "worker": False, "migrate": True, "seed": False, "db": False}
+    assert not stack.services["migrate"].can_have_front
+    assert stack.services["seed"].can_have_front
+
+
 def test_published_ports_with_their_protocols() -> None:
     assert service({"ports": [{"target": "80"}, {"target": 53, "protocol": "udp"}]}).published == (
         Port(80),
@@ -157,7 +175,7 @@ def test_published_ports_with_their_protocols() -> None:
         ({"expose": ["6000-6002"]}, (), (6000, 6001, 6002)),
         ({"expose": ["6000-6001/tcp", "7000-7001/udp"]}, (), (6000, 6001)),
         ({}, (5432,), (5432,)),
-        ({"x-homeport": {"ports": [9000, "9001"]}}, (), (9000, 9001)),
+        ({"x-homeport": {"ports": [9001, 9000]}}, (), (9000, 9001)),
         (
             {**HTTP_PORTS, "expose": ["80", "8000"], "x-homeport": {"ports": [443]}},
             (8000, 22),
@@ -171,9 +189,19 @@ def test_ports_from_everywhere_sorted_and_once(
     assert service(spec, exposed).ports == ports
 
 
-def test_a_published_udp_port_is_noticed() -> None:
-    assert service(published((80, "tcp", ""), (443, "udp", ""))).has_udp
-    assert not service(HTTP_PORTS).has_udp
+@pytest.mark.parametrize(
+    ("spec", "udp"),
+    [
+        (published((80, "tcp", ""), (443, "udp", "")), True),
+        ({"expose": ["80", "53/udp"]}, True),
+        ({"expose": ["5000-5001/udp"]}, True),
+        (HTTP_PORTS, False),
+        ({"expose": ["80", "81/tcp"]}, False),
+    ],
+)
+def test_udp_is_noticed_published_or_exposed(spec: Spec, udp: bool) -> None:
+    assert service(spec).has_udp is udp
+    assert service({**spec, "x-homeport": {"ports": [9]}}).can_have_front is not udp
 
 
 def check(test: object) -> Spec:
@@ -202,6 +230,11 @@ def check(test: object) -> Spec:
             {"expose": ["1", "2", "3"], **check(["CMD-SHELL", "curl http://a:1/ && curl http://a:3/x"])},
             (1, 3),
         ),
+        # IPv6 and a name with a password have colons of their own.
+        ({"expose": ["8000"], **check(["CMD", "curl", "http://[::1]:8000/"])}, (8000,)),
+        ({"expose": ["80", "1"], **check(["CMD", "curl", "http://[::1]/"])}, (80,)),
+        ({"expose": ["8000", "80"], **check(["CMD", "curl", "http://me:1234@localhost:8000/x"])}, (8000,)),
+        ({"expose": ["80", "1234"], **check("curl http://me:1234@localhost/x:1234")}, (80,)),
         # What is said of a port counts more than what its health check looks like.
         ({**published((8000, "tcp", "tcp")), **check(["CMD", "curl", "http://localhost:8000/"])}, ()),
         ({"expose": ["1", "2"], "x-homeport": {"mode": "http"}}, (1, 2)),
@@ -214,19 +247,24 @@ def test_ports_that_speak_http(spec: Spec, http: tuple[int, ...]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spec", "partner"),
+    ("spec", "partners"),
     [
-        ({"network_mode": "service:vpn"}, "vpn"),
-        ({"pid": "service:app"}, "app"),
-        ({"ipc": "service:app"}, "app"),
-        ({"network_mode": "host", "pid": "service:app"}, "app"),
-        ({"network_mode": "host"}, ""),
-        ({"network_mode": "none", "pid": "host", "ipc": "shareable"}, ""),
-        ({"network_mode": "container:abc"}, ""),
+        ({"network_mode": "service:vpn"}, ("vpn",)),
+        ({"pid": "service:app"}, ("app",)),
+        ({"ipc": "service:app"}, ("app",)),
+        ({"network_mode": "host", "pid": "service:app"}, ("app",)),
+        ({"network_mode": "service:vpn", "pid": "service:app", "ipc": "service:vpn"}, ("vpn", "app")),
+        ({"volumes_from": ["data"]}, ("data",)),
+        ({"volumes_from": ["data:ro", "more:rw"]}, ("data", "more")),
+        ({"volumes_from": ["app:ro"], "pid": "service:app"}, ("app",)),
+        ({"volumes_from": ["container:abc", "container:def:ro"]}, ()),
+        ({"network_mode": "host"}, ()),
+        ({"network_mode": "none", "pid": "host", "ipc": "shareable"}, ()),
+        ({"network_mode": "container:abc"}, ()),
     ],
 )
-def test_the_service_that_it_shares_something_with(spec: Spec, partner: str) -> None:
-    assert service(spec).partner == partner
+def test_the_services_that_it_shares_something_with(spec: Spec, partners: tuple[str, ...]) -> None:
+    assert service(spec).partners == partners
 
 
 @pytest.mark.parametrize(
@@ -238,10 +276,33 @@ def test_the_service_that_it_shares_something_with(spec: Spec, partner: str) -> 
         ({"healthcheck": {"test": ["CMD", "true"], "disable": True}}, False),
         ({"healthcheck": {"interval": "5s"}}, False),
         (check([]), False),
+        (check(["NONE"]), False),
+        (check("NONE"), False),
+        (check(["CMD", "NONE"]), True),
+        ({}, False),
     ],
 )
 def test_whether_there_is_a_health_check(spec: Spec, expected: bool) -> None:
     assert service(spec).has_health_check is expected
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        ({}, True),
+        ({"healthcheck": None}, True),
+        ({"healthcheck": {"interval": "5s"}}, True),
+        (check([]), True),
+        (check(["CMD", "true"]), True),
+        (check(["NONE"]), False),
+        (check("NONE"), False),
+        ({"healthcheck": {"disable": True}}, False),
+    ],
+)
+def test_the_health_check_of_the_image_counts_unless_the_file_takes_it_away(
+    spec: Spec, expected: bool
+) -> None:
+    assert Service("api", spec, checked=True).has_health_check is expected
 
 
 @pytest.mark.parametrize(
@@ -277,11 +338,17 @@ DATA: Spec = {"volumes": [{"type": "volume", "source": "data", "target": "/data"
         ({**HTTP_PORTS, **DATA}, STOP_FIRST, "writes to data"),
         ({}, STOP_FIRST, "serves no port"),
         (published((53, "udp", ""), (53, "tcp", "")), STOP_FIRST, "UDP"),
-        ({"network_mode": "host", "expose": ["80"]}, STOP_FIRST, "host's network"),
-        ({"network_mode": "service:vpn", "expose": ["80"]}, STOP_FIRST, "shares the network of vpn"),
-        ({"pid": "service:app", "expose": ["80"]}, STOP_FIRST, "shares the pid of app"),
-        ({"ipc": "service:app", "expose": ["80"]}, STOP_FIRST, "shares the ipc of app"),
-        ({"network_mode": "host", "pid": "service:app"}, STOP_FIRST, "shares the pid of app"),
+        ({"expose": ["53/udp", "53/tcp"]}, STOP_FIRST, "UDP"),
+        ({"network_mode": "host", "expose": ["80"]}, STOP_FIRST, "its network is host"),
+        ({"network_mode": "none", "expose": ["80"]}, STOP_FIRST, "its network is none"),
+        ({"network_mode": "container:abc", "expose": ["80"]}, STOP_FIRST, "its network is container:abc"),
+        ({"network_mode": "service:vpn", "expose": ["80"]}, STOP_FIRST, "shares something of vpn"),
+        ({"pid": "service:app", "expose": ["80"]}, STOP_FIRST, "shares something of app"),
+        ({"ipc": "service:app", "expose": ["80"]}, STOP_FIRST, "shares something of app"),
+        ({"volumes_from": ["data:ro"], "expose": ["80"]}, STOP_FIRST, "shares something of data"),
+        ({"network_mode": "host", "pid": "service:app"}, STOP_FIRST, "shares something of app"),
+        ({"container_name": "the-worker"}, STOP_FIRST, "a name or port that only one can have"),
+        ({"container_name": "the-api", **HTTP_PORTS}, START_FIRST, "nothing of its own"),
         ({**HTTP_PORTS, **DATA, **update(order="start-first")}, START_FIRST, "the file says so"),
         ({**HTTP_PORTS, **update(order="stop-first")}, STOP_FIRST, "the file says so"),
         ({**HTTP_PORTS, **update(parallelism=1)}, START_FIRST, "nothing of its own"),
@@ -291,6 +358,33 @@ def test_the_order_and_why(spec: Spec, order: str, reason: str) -> None:
     found, why = service(spec).order
     assert found == order
     assert reason in why
+
+
+@pytest.mark.parametrize(
+    ("spec", "order"),
+    [
+        ({}, START_FIRST),  # a worker that may well run twice
+        (HTTP_PORTS, START_FIRST),
+        ({**HTTP_PORTS, "container_name": "the-api"}, START_FIRST),
+        ({"container_name": "the-worker"}, STOP_FIRST),
+        ({**HTTP_PORTS, "restart": "no", "network_mode": "host"}, STOP_FIRST),
+        (published((53, "udp", "")), STOP_FIRST),
+        ({**HTTP_PORTS, "pid": "service:app"}, STOP_FIRST),
+        ({"volumes_from": ["app"]}, STOP_FIRST),
+    ],
+)
+def test_start_first_in_the_file_loses_where_the_service_cannot_run_twice(spec: Spec, order: str) -> None:
+    found, why = service({**spec, **update(order="start-first")}).order
+    assert found == order
+    assert (why == "the file says so") is (order == START_FIRST)
+
+
+def test_a_published_port_of_a_one_shot_can_only_be_taken_once() -> None:
+    spec = {**HTTP_PORTS, **update(order="start-first")}
+    assert Service("api", spec, awaited=True).order == (
+        STOP_FIRST,
+        "it has a name or port that only one can have",
+    )
 
 
 @pytest.mark.parametrize(
@@ -304,8 +398,13 @@ def test_the_order_and_why(spec: Spec, order: str, reason: str) -> None:
         ({}, False),
         ({"restart": "no"}, False),
         ({"expose": ["80"], "network_mode": "host"}, False),
+        ({"expose": ["80"], "network_mode": "none"}, False),
+        ({"expose": ["80"], "network_mode": "bridge"}, False),
+        ({"expose": ["80"], "network_mode": "container:abc"}, False),
         ({"expose": ["80"], "network_mode": "service:vpn"}, False),
         ({"expose": ["80"], "pid": "service:app"}, False),
+        ({"expose": ["80"], "volumes_from": ["app"]}, False),
+        ({"expose": ["80", "53/udp"]}, False),
         (published((443, "tcp", ""), (443, "udp", "")), False),
         ({**HTTP_PORTS, "scale": 0}, False),
     ],
@@ -341,6 +440,12 @@ def test_a_stack_has_its_services_in_order_with_the_ports_of_their_images() -> N
     assert stack.document["volumes"] == {"data": {"name": "shop_data"}}
 
 
+def test_a_stack_knows_whose_image_checks_itself() -> None:
+    stack = parse_stack(STACK, checked={"api"})
+    assert stack.services["api"].has_health_check
+    assert not stack.services["worker"].has_health_check
+
+
 @pytest.mark.parametrize("document", [{}, {"services": None}, {"name": None, "services": {}}])
 def test_a_stack_without_services(document: Spec) -> None:
     assert parse_stack(document) == Stack("", {}, document)
@@ -350,10 +455,44 @@ def test_by_default_all_that_run_are_selected() -> None:
     assert parse_stack(STACK).select([]) == ("api", "worker")
 
 
-def test_who_is_named_is_selected_in_that_order() -> None:
+def test_who_is_named_is_selected_once_in_the_order_of_the_file() -> None:
     stack = parse_stack(STACK)
-    assert stack.select(["worker", "api"]) == ("worker", "api")
-    assert stack.select(iter(["base"])) == ("base",)
+    assert stack.select(["worker", "api", "worker"]) == ("api", "worker")
+    assert stack.select(iter(["worker"])) == ("worker",)
+
+
+@pytest.mark.parametrize("name", ["base", "later"])
+def test_what_is_scaled_to_zero_is_not_selected_although_it_is_named(name: str) -> None:
+    stack = parse_stack(STACK)
+    assert stack.select([name]) == ()
+    assert stack.select([name, "api"]) == ("api",)
+
+
+PARTNERS: Spec = {
+    "name": "shop",
+    "services": {
+        "alone": {},
+        "vpn": {},
+        "app": {"network_mode": "service:vpn"},
+        "debug": {"pid": "service:app", "volumes_from": ["data:ro"]},
+        "data": {},
+        "off": {"ipc": "service:vpn", "scale": 0},
+    },
+}
+
+
+@pytest.mark.parametrize("name", ["vpn", "app", "debug", "data"])
+def test_partners_are_selected_together_however_far(name: str) -> None:
+    assert parse_stack(PARTNERS).select([name]) == ("vpn", "app", "debug", "data")
+
+
+def test_who_has_no_partners_is_selected_alone() -> None:
+    assert parse_stack(PARTNERS).select(["alone"]) == ("alone",)
+
+
+def test_a_partner_that_the_file_does_not_have_is_not_selected() -> None:
+    stack = parse_stack({"services": {"app": {"volumes_from": ["gone"]}}})
+    assert stack.select(["app"]) == ("app",)
 
 
 def test_a_service_that_is_not_there_suggests_the_nearest() -> None:
@@ -368,7 +507,20 @@ def own(setting: object) -> Spec:
     return {"services": {"api": {"x-homeport": setting}}}
 
 
-@pytest.mark.parametrize("setting", [None, {}, {"mode": "http"}, {"mode": "tcp"}, {"mode": None}])
+FINE: tuple[object, ...] = (
+    None,
+    {},
+    {"mode": "http"},
+    {"mode": "tcp"},
+    {"ports": []},
+    {"ports": [1, 65535]},
+    {"drain": "1m"},
+    {"drain": None},
+    {"ports": [80], "mode": "tcp", "drain": "0s"},
+)
+
+
+@pytest.mark.parametrize("setting", FINE)
 def test_own_settings_that_are_fine(setting: object) -> None:
     assert list(parse_stack(own(setting)).services) == ["api"]
 
@@ -391,7 +543,21 @@ def test_own_settings_are_a_mapping(setting: object) -> None:
         parse_stack(own(setting))
 
 
-@pytest.mark.parametrize("mode", ["udp", "HTTP", "", 1])
+@pytest.mark.parametrize("mode", ["udp", "HTTP", "", 1, None, ["http"]])
 def test_an_unknown_mode(mode: object) -> None:
     with pytest.raises(DefinitionError, match="'http' or 'tcp'"):
         parse_stack(own({"mode": mode}))
+
+
+@pytest.mark.parametrize(
+    "ports", [80, "80", ["80"], [80, "81"], [0], [-1], [65536], [80.0], None, {"80": 80}, [None]]
+)
+def test_own_ports_are_a_list_of_port_numbers(ports: object) -> None:
+    with pytest.raises(DefinitionError, match="'api': x-homeport ports is a list of port numbers"):
+        parse_stack(own({"ports": ports}))
+
+
+@pytest.mark.parametrize("drain", ["soon", 30, "30", "1w", []])
+def test_an_own_drain_is_a_duration(drain: object) -> None:
+    with pytest.raises(DefinitionError, match="no duration"):
+        parse_stack(own({"drain": drain}))
