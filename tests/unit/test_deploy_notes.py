@@ -184,7 +184,8 @@ def test_a_lock_whose_process_ended_on_this_machine_is_taken_over(world: World) 
         assert found is not None
         assert (found.pid, found.who) == (OWN, "me")
     assert holder_of("shop") is None
-    assert (world.elapsed, world.said) == (0.0, [])
+    assert world.elapsed < 0.2
+    assert world.said == []
 
 
 def test_a_process_that_ends_while_another_waits_for_it(
@@ -248,9 +249,11 @@ def test_unlocking_takes_it_away_whoever_holds_it(world: World) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "no json", "[]", "7", "{}"])
-def test_a_lock_that_says_nothing_is_held_by_nobody(world: World, text: str) -> None:
+def test_a_lock_that_cannot_be_read_is_respected_until_somebody_breaks_it(world: World, text: str) -> None:
     world.volumes.kept[NAME] = {LOCK_LABEL: text}
-    assert holder_of("shop") is None
+    with pytest.raises(Locked, match="a lock that can't be read"), world.lock():
+        pytest.fail("locked although somebody may have it")
+    unlock("shop")
     with world.lock():
         assert holder_of("shop") is not None
 

@@ -35,9 +35,11 @@ def release(number: int = 1, outcome: Outcome = Outcome.PASSED, **services: Depl
     return Release(number, "shop", 1.0, 2.0, outcome, found)
 
 
-def status(running: Running | None, count: int = 1, *, front: bool = False) -> ServiceStatus:
+def status(
+    running: Running | None, count: int = 1, *, front: bool = False, one_shot: bool = False
+) -> ServiceStatus:
     """What is said of a service that should run so."""
-    should = release(api=Deployed("api-r1", "sha256:1", "x/api", count, front))
+    should = release(api=Deployed("api-r1", "sha256:1", "x/api", count, front, one_shot))
     (found,) = statuses({} if running is None else {"api": running}, [should])
     return found
 
@@ -109,14 +111,15 @@ def test_what_runs_beside_the_set_that_serves_is_named() -> None:
 
 
 def test_a_one_shot_that_ran_to_its_end_needs_nothing_more() -> None:
-    ended = container("exited", exit_code=0)
-    assert status(runs(ended, live="")) == ServiceStatus("api", "api-r1", 0, 0, "")
+    ended = runs(container("exited", exit_code=0), live="")
+    assert status(ended, one_shot=True) == ServiceStatus("api", "api-r1", 0, 0, "")
+    assert status(ended).problems, "a service that stays must not have ended"
 
 
 def test_a_one_shot_that_did_not_end_well_is_a_problem() -> None:
-    assert status(runs(container("exited", exit_code=1), live="")).problems
+    assert status(runs(container("exited", exit_code=1), live=""), one_shot=True).problems
     older = Running({"api-r0": (container("exited", exit_code=0),)})
-    assert status(older).problems
+    assert status(older, one_shot=True).problems
 
 
 def test_what_no_release_has_is_said_in_either_case() -> None:

@@ -124,8 +124,10 @@ def _replica_set(
     spec["pull_policy"] = "never"
     if service.has_health_check:
         # Without these the first check comes after a whole interval, which may be half a minute.
-        check = {"start_interval": _FAST_CHECKS, "start_period": _START_PERIOD}
-        spec["healthcheck"] = {**check, **(spec.get("healthcheck") or {})}
+        own = spec.get("healthcheck") or {}
+        # An image's own check may have a longer period, which nobody but the engine knows here.
+        period = {"start_period": _START_PERIOD} if own.get("test") else {}
+        spec["healthcheck"] = {"start_interval": _FAST_CHECKS, **period, **own}
     kept = {"resources", "labels", "restart_policy"}
     if deploy := {key: value for key, value in (spec.pop("deploy", None) or {}).items() if key in kept}:
         spec["deploy"] = deploy
@@ -138,14 +140,15 @@ def _replica_set(
 def _with_partners(service: Service, sets: Mapping[str, ReplicaSet]) -> dict[str, Any]:
     """What the service shares with others, by the names that their replica sets have."""
 
-    def renamed(text: str) -> str:
-        known = {name: sets[name].name for name in service.partners if name in sets}
-        return ":".join(known.get(part, part) for part in text.split(":"))
-
-    keys = [key for key in PARTNER_KEYS if str(service.spec.get(key) or "").startswith("service:")]
-    found: dict[str, Any] = {key: renamed(str(service.spec[key])) for key in keys}
+    known = {name: sets[name].name for name in service.partners if name in sets}
+    found: dict[str, Any] = {}
+    for key in PARTNER_KEYS:
+        kind, _, name = str(service.spec.get(key) or "").partition(":")
+        if kind == "service":
+            found[key] = f"service:{known.get(name, name)}"
     if mounted := service.spec.get("volumes_from"):
-        found["volumes_from"] = [renamed(str(item)) for item in mounted]
+        parts = (str(item).partition(":") for item in mounted)
+        found["volumes_from"] = [known.get(name, name) + mark + rest for name, mark, rest in parts]
     return found
 
 

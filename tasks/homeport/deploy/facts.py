@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -112,6 +113,9 @@ def _contents(stack: Stack, cwd: Path) -> dict[str, str]:
     found = {}
     for kind in ("secrets", "configs"):
         for name, entry in (stack.document.get(kind) or {}).items():
+            if variable := (entry or {}).get("environment"):
+                value = os.environ.get(str(variable), "")
+                found[f"{kind} {name}"] = hashlib.sha256(value.encode("utf-8", "surrogateescape")).hexdigest()
             path = (entry or {}).get("file")
             if not path:
                 continue

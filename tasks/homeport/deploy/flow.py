@@ -149,9 +149,8 @@ def _apply(
         now = {
             name: one for name, one in {**kept, **_deployed(target, found, work)}.items() if name not in gone
         }
-        number = max((one.number for one in found.releases), default=0) + 1
         return Release(
-            number,
+            notes.next_number(plan.stack),
             plan.stack,
             started,
             round(time.time() - started, 3),
@@ -221,6 +220,9 @@ def _undone(
 
 def _deployed(target: Desired, found: DeployFacts, work: Work) -> Mapping[str, Deployed]:
     return {
-        name: Deployed(one.name, one.image, found.stack.services[name].image, one.count, name in work.fronts)
+        name: Deployed(
+            one.name, one.image, service.image, one.count, name in work.fronts, one_shot=service.one_shot
+        )
         for name, one in target.sets.items()
+        for service in (found.stack.services[name],)
     }

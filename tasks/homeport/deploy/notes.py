@@ -12,15 +12,17 @@ import platform
 import secrets
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from homeport.engine import volumes
+from homeport.engine.containers import ContainerProblem
 from homeport.errors import HomeportError
 from homeport.model.release import Release, from_json, to_json
 
 RELEASE_LABEL = "io.homeport.release"
 LOCK_LABEL = "io.homeport.lock"
 _WAIT_STEP = 0.5
+_SHORT_STEP = 0.05
 
 
 class Locked(HomeportError):
@@ -56,7 +58,18 @@ def releases(stack: str) -> tuple[Release, ...]:
 def write(release: Release) -> None:
     """Keep a release. Raises ContainerProblem."""
     labels = {RELEASE_LABEL: to_json(release), f"{RELEASE_LABEL}.stack": release.stack}
-    volumes.make(_name(release.stack, release.id), labels)
+    if volumes.make(_name(release.stack, release.id), labels) != labels:
+        raise ContainerProblem(
+            f"Release {release.id} can't be written down.",
+            cause=f"The engine has something else under the name {_name(release.stack, release.id)}.",
+        )
+
+
+def next_number(stack: str) -> int:
+    """The number that no release of the stack has, readable or not."""
+    names = volumes.labelled(f"{RELEASE_LABEL}.stack={stack}")
+    numbers = (name.removeprefix(_name(stack, "r")) for name in names)
+    return max((int(number) for number in numbers if number.isdecimal()), default=0) + 1
 
 
 def forget(stack: str, gone: Iterable[Release]) -> None:
@@ -64,42 +77,59 @@ def forget(stack: str, gone: Iterable[Release]) -> None:
     volumes.remove(_name(stack, release.id) for release in gone)
 
 
+_UNREADABLE = Holder("somebody", "an unknown machine", 0, 0.0, "something", "")
+"""Whoever wrote a lock that can't be read."""
+_GIVE_UP = 10.0
+
+
 class Lock:
     """The lock of one stack, as a context: held inside."""
 
     def __init__(self, stack: str, reason: str, wait: float, say: Callable[[str], None]) -> None:
         self._stack, self._wait, self._say = stack, wait, say
-        self._own = Holder(_user(), platform.node(), os.getpid(), time.time(), reason, secrets.token_hex(8))
+        self._reason, self._nonce = reason, secrets.token_hex(8)
 
     def __enter__(self) -> Lock:
         end, told = time.monotonic() + self._wait, False
         while True:
-            holder = _holder(volumes.make(_lock_name(self._stack), self._labels()))
-            if holder is not None and holder.nonce == self._own.nonce:
+            labels = volumes.make(_lock_name(self._stack), self._labels())
+            # None where the volume went away between being made and being looked at.
+            holder = (_holder(labels) or _UNREADABLE) if labels else None
+            if holder is not None and holder.nonce == self._nonce:
                 return self
-            if holder is None or holder.gone:
-                # Two that find it so at once may both take it away, and one of them gets it then.
-                unlock(self._stack)
-                continue
-            if time.monotonic() >= end:
+            if holder is not None and holder.gone:
+                _break(self._stack, holder)
+            elif time.monotonic() >= end and (holder is not None or time.monotonic() >= end + _GIVE_UP):
                 raise Locked(
-                    f"{self._stack} is locked: {describe(holder)}.",
+                    f"{self._stack} is locked: {describe(holder or _UNREADABLE)}.",
                     cause="Two deploys at once would undo each other.",
                     hint="Wait for it (--lock-wait SECONDS), or, if that is gone, 'homeport unlock'.",
                 )
-            if not told:
+            elif holder is not None and not told:
                 told = True
                 self._say(f"Waiting for the lock: {describe(holder)}.")
-            time.sleep(_WAIT_STEP)
+            time.sleep(_WAIT_STEP if told else _SHORT_STEP)
 
     def __exit__(self, *exc_info: object) -> None:
         held = holder_of(self._stack)
         # Somebody may have broken it, and another may have taken it since.
-        if held is not None and held.nonce == self._own.nonce:
+        if held is not None and held.nonce == self._nonce:
             unlock(self._stack)
 
     def _labels(self) -> dict[str, str]:
-        return {LOCK_LABEL: json.dumps(self._own.__dict__)}
+        own = Holder(_user(), platform.node(), os.getpid(), time.time(), self._reason, self._nonce)
+        return {LOCK_LABEL: json.dumps(own.__dict__)}
+
+
+def _break(stack: str, gone: Holder) -> None:
+    """Take away the lock of a process that is gone, and never one that somebody has taken meanwhile."""
+    mark, own = f"{_lock_name(stack)}-{gone.nonce}", {f"{LOCK_LABEL}.breaker": secrets.token_hex(8)}
+    if volumes.make(mark, own) != own:
+        return  # somebody else is at it
+    held = holder_of(stack)
+    if held is not None and held.nonce == gone.nonce:
+        unlock(stack)
+    volumes.remove([mark])
 
 
 def holder_of(stack: str) -> Holder | None:
@@ -114,6 +144,8 @@ def unlock(stack: str) -> None:
 
 def describe(holder: Holder) -> str:
     """A holder in one line."""
+    if holder == _UNREADABLE:
+        return "by a lock that can't be read"
     at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(holder.since))
     return f"{holder.reason} by {holder.who} on {holder.host} since {at}"
 
@@ -130,8 +162,10 @@ def host() -> str:
 
 def _holder(labels: dict[str, str]) -> Holder | None:
     try:
-        return Holder(**json.loads(labels.get(LOCK_LABEL, "")))
-    except (ValueError, TypeError):
+        # A later version may say more of itself.
+        said = json.loads(labels.get(LOCK_LABEL, ""))
+        return Holder(**{field.name: said[field.name] for field in fields(Holder)})
+    except (ValueError, TypeError, LookupError):
         return None
 
 

@@ -122,9 +122,8 @@ def make(stack: Stack, wanted: Desired, running: Mapping[str, Running], *, whole
     """
     steps = {name: _step(stack.services[name], wanted, running.get(name, Running())) for name in wanted.sets}
     for name, found in running.items():
-        if not (found.sets or found.front) or (name in stack.services and stack.services[name].replicas):
-            continue
-        if whole or name in stack.services:
+        scaled_out = name not in stack.services or not stack.services[name].replicas
+        if whole and scaled_out and name not in steps and (found.sets or found.front):
             why = "it is scaled to 0" if name in stack.services else "it is in the Compose file no more"
             steps[name] = Step(name, Action.REMOVED, why, before=found.live)
     return DeployPlan(
@@ -151,7 +150,7 @@ def _strays(steps: Mapping[str, Step], running: Mapping[str, Running]) -> tuple[
         for name, step in steps.items()
         if name in running and step.target is not None
         for replica_set, members in running[name].sets.items()
-        if replica_set not in {step.target.name, step.before}
+        if replica_set not in {step.target.name, "" if step.action is Action.RUN else step.before}
         for one in members
         if one.running
     )
@@ -181,7 +180,7 @@ def _step(service: Service, wanted: Desired, found: Running) -> Step:
     if front is None and found.front is None and service.can_have_front:
         order, reason = STOP_FIRST, "it has no front (--zero-downtime gives it one)"
     action = Action.START_FIRST if order == START_FIRST else Action.STOP_FIRST
-    return _with(step, action, f"{_difference(target, found)}; {reason}")
+    return _with(step, action, f"{_difference(step, target, found)}; {reason}")
 
 
 def _one_shot(step: Step, there: tuple[Container, ...]) -> Step:
@@ -190,23 +189,25 @@ def _one_shot(step: Step, there: tuple[Container, ...]) -> Step:
     return _with(step, Action.RUN, "it hasn't run in this form yet")
 
 
-def _difference(target: ReplicaSet, found: Running) -> str:
+def _difference(step: Step, target: ReplicaSet, found: Running) -> str:
     """What is not as it should be."""
-    if found.live == target.name:
+    if step.before == target.name:
         up = sum(one.running for one in found.sets.get(target.name, ()))
-        if up < target.count:
+        if up != target.count:
             return f"{up} of {target.count} containers run"
         if found.held:
             return "its callers wait since a deploy ended in the middle"
         if found.plain:
             return "somebody started it with plain Compose"
+        if step.old_front:
+            return "it can have no front any more"
         if found.front is None or not found.front.running:
             return "its front is gone"
         return "its front changes"
-    before = found.sets.get(found.live) or found.plain
+    before = found.sets.get(step.before) or found.plain
     if before and all(one.image != target.image for one in before):
         return "new image"
-    if not found.live and found.plain:
+    if not step.before and found.plain:
         return "it runs without homeport"
     return "new configuration"
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from homeport.deploy.plan import Running
+from homeport.engine.containers import Container
 from homeport.model.release import Deployed, Outcome, Release, current
 
 
@@ -25,7 +26,8 @@ def statuses(running: Mapping[str, Running], releases: Iterable[Release]) -> tup
     """The services of the last release that passed, and whatever else runs."""
     now = current(releases)
     kept = now.services if now else {}
-    found = [_status(name, kept.get(name), running.get(name, Running())) for name in {**kept, **running}]
+    there = {name for name, one in running.items() if one.front or _up([*one.plain, *_members(one)])}
+    found = [_status(name, kept.get(name), running.get(name, Running())) for name in {*kept, *there}]
     return tuple(sorted(found, key=lambda one: one.name))
 
 
@@ -35,9 +37,13 @@ def _status(name: str, should: Deployed | None, runs: Running) -> ServiceStatus:
     wanted = should.count if should else 0
     problems = []
     if should is None:
-        problems.append("no release has it" if runs.sets else "it runs without homeport")
-    elif any(one.exit_code == 0 and one.state == "exited" for one in runs.sets.get(should.replica_set, ())):
-        return ServiceStatus(name, should.replica_set, 0, 0, "", ())  # it ran to its end
+        problems.append("no release has it" if runs.sets or runs.front else "it runs without homeport")
+    elif should.one_shot:
+        ended = any(
+            one.state == "exited" and one.exit_code == 0 for one in runs.sets.get(should.replica_set, ())
+        )
+        problem = () if ended else ("it hasn't run to its end in this form",)
+        return ServiceStatus(name, should.replica_set, 0, 0, "", problem)
     elif runs.live != should.replica_set:
         problems.append(f"{runs.live or 'nothing'} serves, not {should.replica_set}")
     if should and up < wanted:
@@ -57,8 +63,12 @@ def _status(name: str, should: Deployed | None, runs: Running) -> ServiceStatus:
     return ServiceStatus(name, runs.live, up, wanted, front, tuple(problems))
 
 
-def _up(members: Iterable[object]) -> bool:
-    return any(getattr(one, "running", False) for one in members)
+def _members(runs: Running) -> list[Container]:
+    return [one for own in runs.sets.values() for one in own]
+
+
+def _up(members: Iterable[Container]) -> bool:
+    return any(one.running for one in members)
 
 
 def marks(releases: Iterable[Release]) -> dict[int, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from homeport.engine import process
 from homeport.engine.containers import ContainerProblem
 from homeport.errors import DefinitionError
 
+OWN_FIELD = "x-homeport"
 _UP_SECONDS = 600.0
 
 
@@ -34,8 +36,11 @@ def config(files: Sequence[str], cwd: Path) -> dict[str, Any]:
 
     Raises DefinitionError with Compose's words.
     """
-    argv = ["docker", "compose", *(f"--file={file}" for file in files), "config", "--format", "json"]
-    done = process.run(argv, cwd=cwd)
+    argv = ["docker", "compose", *(f"--file={file}" for file in files), "config", "--format"]
+    with ThreadPoolExecutor(1) as pool:
+        # Compose's JSON leaves out what services have under x-; its YAML has it.
+        complete = pool.submit(process.run, [*argv, "yaml"], cwd=cwd)
+        done = process.run([*argv, "json"], cwd=cwd)
     try:
         document: dict[str, Any] = json.loads(done.stdout)
     except ValueError:
@@ -53,7 +58,19 @@ def config(files: Sequence[str], cwd: Path) -> dict[str, Any]:
             hint="Correct it there; 'docker compose config' shows the same.",
             detail="\n".join(said.splitlines()[:-1]),
         )
+    for name, own in _own_fields(complete.result().stdout).items():
+        document["services"][name][OWN_FIELD] = own
     return document
+
+
+def _own_fields(text: str) -> dict[str, Any]:
+    """By service what stands under ``x-homeport``, in Compose's YAML."""
+    if OWN_FIELD not in text:
+        return {}
+    from ruamel.yaml import YAML
+
+    services = YAML(typ="safe", pure=True).load(text)["services"]
+    return {name: spec[OWN_FIELD] for name, spec in services.items() if spec and OWN_FIELD in spec}
 
 
 def up(document: Mapping[str, Any], services: Sequence[str], cwd: Path) -> None:

@@ -35,6 +35,7 @@ class Deployed:
     image_name: str = ""
     count: int = 1
     front: bool = False
+    one_shot: bool = False
 
 
 @dataclass(frozen=True)

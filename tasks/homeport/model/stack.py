@@ -11,7 +11,6 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
-from urllib.parse import urlsplit
 
 from homeport.errors import DefinitionError, did_you_mean
 from homeport.model.graph import closure
@@ -24,7 +23,8 @@ _UNITS = {"us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _OWN_KEYS = {"ports", "mode", "drain"}
 PARTNER_KEYS = ("network_mode", "pid", "ipc")
 _SOCKETS = (".sock", "/docker.sock")
-_URL = re.compile(r"\bhttp://[^\s'\"]+")
+_URL = re.compile(r"\bhttp://[^\s'\"|;)]+")
+_AUTHORITY = re.compile(r"http://(?:[^/@]*@)?(?:\[[^\]]*\]|[^:/]*)(?::(\d+))?")
 _HTTP = {"http", "ws"}
 
 
@@ -240,10 +240,16 @@ class Stack:
                 )
         together: dict[str, list[str]] = {name: [] for name in self.services}
         for name, service in self.services.items():
-            for partner in service.partners:
+            for partner in (one for one in service.partners if one in together):
                 together[name].append(partner)
-                together.setdefault(partner, []).append(name)
+                together[partner].append(name)
         found = closure(together, wanted)
+        for name in found:
+            for partner in (one for one in self.services[name].partners if one in self.services):
+                if self.services[name].replicas and not self.services[partner].replicas:
+                    raise DefinitionError(
+                        f"Service '{name}' shares something of '{partner}', which is scaled to 0."
+                    )
         return tuple(name for name, service in self.services.items() if name in found and service.replicas)
 
 
@@ -297,16 +303,14 @@ def _check_own(name: str, own: object) -> None:
     if "mode" in own and own["mode"] not in ("http", "tcp"):
         raise DefinitionError(f"Service '{name}': x-homeport mode is 'http' or 'tcp', not {own['mode']!r}.")
     ports = own.get("ports", [])
-    if not isinstance(ports, list) or not all(isinstance(port, int) and 0 < port < 65536 for port in ports):
+    if not isinstance(ports, list) or not all(type(port) is int and 0 < port < 65536 for port in ports):
         raise DefinitionError(f"Service '{name}': x-homeport ports is a list of port numbers, not {ports!r}.")
     seconds_of(own.get("drain"), 0.0)
 
 
 def _port_of(url: str) -> int:
-    try:
-        return urlsplit(url).port or 80
-    except ValueError:
-        return 80
+    port = _AUTHORITY.match(url)
+    return int(port[1]) if port and port[1] else 80
 
 
 def _range(text: str) -> list[int]:
