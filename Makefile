@@ -10,7 +10,7 @@ VENV_PYTHON = .venv/bin/python
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
 
-demo: setup  ## build the example stack on a real engine
+demo: setup  ## build and deploy the example stack on a real engine
 	$(VENV_PYTHON) ci/demo.py
 
 # Where an engine is missing and can't be had, the tests that need one are skipped, and fail if CI is set.

@@ -51,7 +51,7 @@ API: Spec = {
     },
     "ports": [{"target": 8000, "published": "80", "protocol": "tcp"}],
     "profiles": ["web"],
-    "restart": "always",
+    "restart": "on-failure",
     "scale": 2,
     "secrets": [{"source": "key", "target": "/run/secrets/key"}],
     "x-homeport": {"drain": "20s"},
@@ -551,3 +551,21 @@ def test_only_the_services_with_an_image_are_made() -> None:
     assert set(found.sets) == {"db"}
     assert set(found.fronts) == {"db"}
     assert set(found.document["services"]) == {found.sets["db"].name, "db.front"}
+
+
+@pytest.mark.parametrize(
+    ("spec", "restart"),
+    [
+        ({"restart": "always"}, "unless-stopped"),
+        ({"deploy": {"restart_policy": {"condition": "any"}}}, "unless-stopped"),
+        ({"deploy": {"restart_policy": {}}}, "unless-stopped"),
+        ({"restart": "on-failure:3"}, "on-failure:3"),
+        ({"restart": "no", "deploy": {"restart_policy": {"condition": "any"}}}, "no"),
+        ({"deploy": {"restart_policy": {"condition": "on-failure"}}}, None),
+        ({}, None),
+    ],
+)
+def test_what_is_stopped_stays_so_when_the_engine_starts(spec: dict[str, Any], restart: str | None) -> None:
+    stack = parse_stack({"name": "shop", "services": {"api": {"image": "x", **spec}}})
+    found = desired(stack, {"api": "sha256:1"}, {}, front_image="haproxy").sets["api"].spec
+    assert found.get("restart") == restart

@@ -131,10 +131,21 @@ def _replica_set(
     kept = {"resources", "labels", "restart_policy"}
     if deploy := {key: value for key, value in (spec.pop("deploy", None) or {}).items() if key in kept}:
         spec["deploy"] = deploy
+    if _always(service.spec):
+        # Else what was stopped for good would come back with the engine, beside what serves.
+        spec["restart"] = "unless-stopped"
     spec["scale"] = service.replicas
     name = f"{service.name}-r{_short([spec, _contents(stack, service, files)])}"
     spec["labels"] = {**(spec.get("labels") or {}), **_labels(stack.name, service.name, REPLICA)}
     return ReplicaSet(service.name, name, image, service.replicas, spec)
+
+
+def _always(spec: Mapping[str, Any]) -> bool:
+    """Whether the engine starts it again whatever happened: ``restart``, else ``deploy.restart_policy``."""
+    if said := str(spec.get("restart") or ""):
+        return said == "always"
+    policy = (spec.get("deploy") or {}).get("restart_policy")
+    return policy is not None and str(policy.get("condition") or "any") == "any"
 
 
 def _with_partners(service: Service, sets: Mapping[str, ReplicaSet]) -> dict[str, Any]:
