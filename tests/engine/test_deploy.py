@@ -10,7 +10,7 @@ from live_stack import LiveStack, Load, MakeStack
 
 def nothing_lost(load: Load) -> None:
     assert load.failures == []
-    assert load.sent > 500
+    assert load.sent > 300
 
 
 def answered_once(stack: LiveStack, load: Load) -> None:
@@ -29,7 +29,8 @@ def test_a_change_and_back_under_load(stack: MakeStack) -> None:
     first = made.homeport("deploy", "--zero-downtime")
     assert first.document["release"]["id"] == "r1"
     assert made.homeport("deploy", "--dry-run").actions == {"app": "unchanged"}
-    with made.load(14) as load:
+    # Without connections that stay open for good: each drain would take its full limit.
+    with made.load(kinds="new,keep,post,slow") as load:
         made.change("app", VERSION="2")
         second = made.homeport("deploy")
         assert ("app", "switch") in second.events
@@ -44,7 +45,7 @@ def test_a_replica_that_never_gets_healthy(stack: MakeStack) -> None:
     made = stack()
     made.homeport("deploy", "--zero-downtime")
     before = made.containers()
-    with made.load(10) as load:
+    with made.load() as load:
         made.change("app", VERSION="2", HEALTH="bad")
         failed = made.homeport("deploy", "--gate", "4", code=3)
         assert "app doesn't pass its gate" in failed.said
@@ -73,7 +74,7 @@ def test_a_single_writer_is_stopped_first_and_its_callers_wait(stack: MakeStack)
     made.homeport("deploy", "--zero-downtime")
     plan = made.homeport("deploy", "--dry-run")
     assert plan.actions == {"app": "unchanged"}
-    with made.load(14, rate=60) as load:
+    with made.load(rate=60) as load:
         made.change("app", VERSION="2")
         assert made.homeport("deploy", "--dry-run").actions == {"app": "stop-first"}
         done = made.homeport("deploy")

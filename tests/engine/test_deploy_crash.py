@@ -46,7 +46,7 @@ def test_killed_at_each_step_in_turn(volumes: list[str], stack: MakeStack) -> No
     events = STOP_FIRST if volumes else START_FIRST
     # Connections that stay open are in flight for the whole load: each drain would take its full limit.
     kinds = "new,keep,post,slow"
-    with made.load(65 if volumes else 60, rate=40 if volumes else 100, kinds=kinds) as load:
+    with made.load(rate=40 if volumes else 100, kinds=kinds) as load:
         for number, event in enumerate(events, 2):
             made.change("app", VERSION=str(number))
             kill_after(made, event)
@@ -59,7 +59,7 @@ def test_killed_at_each_step_in_turn(volumes: list[str], stack: MakeStack) -> No
 def test_killed_and_then_another_version_deployed(stack: MakeStack) -> None:
     made = stack()
     made.homeport("deploy", "--zero-downtime")
-    with made.load(20, rate=100, kinds="new,keep,post,slow") as load:
+    with made.load(rate=100, kinds="new,keep,post,slow") as load:
         for first, second, event in (("2", "3", "start"), ("4", "5", "switch"), ("6", "5", "switch")):
             made.change("app", VERSION=first)
             kill_after(made, event)
@@ -111,11 +111,14 @@ def test_a_front_that_was_killed_is_mended(stack: MakeStack) -> None:
 
 def test_a_plain_stack_gets_fronts_with_a_short_gap(stack: MakeStack) -> None:
     made = stack()
+    check = made.compose["services"]["app"]["healthcheck"]
+    check |= {"start_interval": "1s", "start_period": "30s"}  # plain Compose waits half a minute otherwise
+    made.write()
     docker("compose", "--project-directory", str(made.folder), "up", "--detach", "--wait")
     plan = made.homeport("deploy", "--zero-downtime", "--dry-run")
     assert plan.actions == {"app": "start-first"}
     assert "handed over once" in plan.said
-    with made.load(10, rate=100, kinds="new") as load:
+    with made.load(rate=100, kinds="new") as load:
         done = made.homeport("deploy", "--zero-downtime")
     gaps = [event["detail"] for event in done.document["events"] if event["what"] == "front"]
     assert gaps

@@ -18,6 +18,7 @@ import pytest
 
 from engine_fixtures import DockerSession, RunHomeport, docker
 
+_MOST_SECONDS = 180
 TRAFFIC = Path(__file__).resolve().parent / "traffic"
 CHECK = (
     "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/health')"  # as people write it into Compose
@@ -89,10 +90,22 @@ class LiveStack:
 
     @contextlib.contextmanager
     def load(
-        self, seconds: float, rate: float = 150, kinds: str = "new,keep,post,slow,tcp"
+        self, seconds: float | None = None, rate: float = 150, kinds: str = "new,keep,post,slow,tcp"
     ) -> Iterator[Load]:
-        """Callers from this machine and from a container beside the service, both all the time."""
-        words = ["--seconds", str(seconds), "--rate", str(rate), "--kinds", kinds, "--sockets", "2"]
+        """Callers from this machine and from a container beside the service, both all the time.
+
+        For so many seconds, else until the block has ended.
+        """
+        words = [
+            "--seconds",
+            str(seconds or _MOST_SECONDS),
+            "--rate",
+            str(rate),
+            "--kinds",
+            kinds,
+            "--sockets",
+            "2",
+        ]
         outside = subprocess.Popen(
             [sys.executable, str(TRAFFIC / "load.py"), "127.0.0.1", str(self.port), *words],
             stdout=subprocess.PIPE,
@@ -110,7 +123,10 @@ class LiveStack:
             yield load
         finally:
             for process in (outside, beside):
-                text, _ = process.communicate(timeout=seconds + 90)
+                if seconds is None:
+                    process.terminate()  # "docker run" passes it on
+            for process in (outside, beside):
+                text, _ = process.communicate(timeout=(seconds or 0) + 90)
                 load.results.append(json.loads(text))
 
 

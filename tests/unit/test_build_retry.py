@@ -15,6 +15,11 @@ from homeport.build.retry import backoff, transient_class
         ("unexpected status from HEAD request: 429 Too Many Requests", "registry-overloaded"),
         ("unexpected status: 503 Service Unavailable", "registry-overloaded"),
         ("failed to receive status: rpc error: code = Unknown desc = no such job abc", "engine-busy"),
+        (
+            "failed to commit 8tts to 1vmh during finalize: failed to stat active key during commit: "
+            "snapshot 8tts does not exist: not found",
+            "image-store",
+        ),
         ("rpc error: code = Unavailable desc = error reading from server", "engine-busy"),
         ("failed to prepare extraction snapshot x: parent snapshot sha256:1 does not exist", "image-store"),
         ('failed to solve: image "docker.io/library/x:latest": already exists', "image-store"),

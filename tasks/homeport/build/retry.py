@@ -23,10 +23,11 @@ TRANSIENT: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("engine-busy", r"no such job|code = Unavailable|transport is closing|failed to receive status"),
         # containerd tidies up while images are written: seen on Engine 28 with images built over others.
         # Two builds that give a name nobody had yet do it at the same time, and one of them fails.
+        # A build that was killed is still being taken back while the next one writes the same layer.
         (
             "image-store",
             r"failed to prepare extraction snapshot|parent snapshot \S+ does not exist"
-            r"|image \S+: already exists",
+            r"|failed to stat active key during commit|image \S+: already exists",
         ),
     )
 )

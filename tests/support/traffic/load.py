@@ -2,8 +2,9 @@
 
     python load.py HOST PORT --seconds 20 --rate 200 [--kinds new,keep,slow,post,ws,tcp]
 
-Prints one JSON document: for each kind how many were sent, how many failed, examples of failures, and when
-which version answered first and last. Standard library only: it also runs in a container.
+SIGTERM ends it early. Prints one JSON document: for each kind how many were sent, how many failed, examples
+of failures, and when which version answered first and last. Standard library only: it also runs in a
+container.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import base64
 import json
 import os
 import secrets
+import signal
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -35,13 +37,17 @@ class Tally:
 class Load:
     def __init__(self, host: str, port: int) -> None:
         self.host, self.port = host, port
-        self.began = time.monotonic()
+        self.began = self.until = time.monotonic()
         self.tallies: dict[str, Tally] = {}
         self.versions: dict[str, list[float]] = {}
         self.failures: list[tuple[float, str, str]] = []
         self.idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
         self.lines: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
         self.posted: list[str] = []
+
+    def stop(self) -> None:
+        """Start nothing more; what is under way is waited for."""
+        self.until = time.monotonic()
 
     def now(self) -> float:
         return time.monotonic() - self.began
@@ -154,10 +160,10 @@ class Load:
             raise ConnectionError("the body didn't arrive whole")
         return str(document["version"]), headers.get("connection", "").lower() != "close"
 
-    async def websocket(self, until: float) -> None:
+    async def websocket(self) -> None:
         """A WebSocket with a message every 100 ms, opened anew when it ends; every end is a failure."""
         tally = self.tallies.setdefault("ws", Tally())
-        while time.monotonic() < until:
+        while time.monotonic() < self.until:
             tally.sent += 1
             try:
                 reader, writer = await asyncio.open_connection(self.host, self.port)
@@ -170,7 +176,7 @@ class Load:
                 if b" 101 " not in head:
                     raise ConnectionError(head.decode("latin-1").split("\r\n")[0])
                 opened = time.monotonic()
-                while time.monotonic() < until:
+                while time.monotonic() < self.until:
                     data = secrets.token_hex(8).encode()
                     mask = os.urandom(4)
                     masked = bytes(byte ^ mask[position % 4] for position, byte in enumerate(data))
@@ -191,13 +197,14 @@ async def run(
     host: str, port: int, seconds: float, rate: float, kinds: list[str], sockets: int
 ) -> dict[str, object]:
     load = Load(host, port)
-    until = time.monotonic() + seconds
-    tasks = [asyncio.create_task(load.websocket(until)) for _ in range(sockets if "ws" in kinds else 0)]
+    load.until = time.monotonic() + seconds
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, load.stop)
+    tasks = [asyncio.create_task(load.websocket()) for _ in range(sockets if "ws" in kinds else 0)]
     chosen = {kind: part for kind, part in KINDS.items() if kind in kinds}
     due = dict.fromkeys(chosen, 0.0)
     began = time.monotonic()
     running: set[asyncio.Task[None]] = set()
-    while (now := time.monotonic()) < until:
+    while (now := time.monotonic()) < load.until:
         for kind, part in chosen.items():
             while due[kind] <= now - began:
                 task = asyncio.create_task(load.one(kind))
