@@ -13,10 +13,11 @@ help:  ## show this list
 demo: setup  ## build and deploy the example stack on a real engine
 	$(VENV_PYTHON) ci/demo.py
 
+# Three files of tests at a time, also on two cores: most of the time they wait for containers.
 # Where an engine is missing and can't be had, the tests that need one are skipped, and fail if CI is set.
 test: setup  ## run all tests (gets a Docker engine first where that is possible)
 	-$(VENV_PYTHON) ci/engine.py
-	$(VENV_PYTHON) -m pytest
+	$(VENV_PYTHON) -m pytest -n 3 --dist loadfile
 
 lint: setup  ## check format, style, types and layers
 	$(VENV_PYTHON) ci/lint.py

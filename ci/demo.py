@@ -68,8 +68,9 @@ def deploy(registry: str, images: dict[str, str]) -> int:
         say("Another version of data-api, while requests run")
         second = {**images, "VERSION": "2"}
         build = ["build", "--parallel", "--targets", "data-api", "--registry", registry]
-        back = (["rollback"], images)
-        for words, variables in ((build, second), (["deploy", "--services", "data-api"], second), back):
+        probe = ["--report", str(REPORT), "--probe", f"http://127.0.0.1:{port}/version"]
+        change = ["deploy", "--services", "data-api", *probe]
+        for words, variables in ((build, second), (change, second), (["rollback"], images)):
             if code := run([homeport(), *words], variables):
                 return code
             time.sleep(1)
@@ -143,7 +144,7 @@ def show_next(registry: str, *, stand_ins: bool) -> None:
     stack = STACK.relative_to(ROOT)
     there = f"(cd {stack} && {from_stack} build --parallel"
     print(
-        f"  the picture           {(REPORT / 'build.html').relative_to(ROOT)}\n"
+        f"  the pictures          {(REPORT / 'build.html').relative_to(ROOT)}, deploy.html beside it\n"
         f"  use the stack         http://127.0.0.1:18080, or (cd {stack} && python3 smoke.py)\n"
         f"  what runs             (cd {stack} && {from_stack} status)\n"
         f"  change one service    edit {stack}/domains/core-platform/data-api/main.py, then\n"

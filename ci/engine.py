@@ -26,6 +26,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+import leftovers
 from engine_facts import Facts, look, read_facts, search_path, which
 from engine_plan import DOCKERD_LOG, Daemon, Plan, Run, Step, Wait, Write, incomplete, make_plan
 
@@ -244,6 +245,9 @@ def ensure() -> int:
         if not docker.complete:
             raise EngineError(incomplete(docker) or f"the engine stopped answering: {docker.error}", 2)
         print(f"ready after {time.monotonic() - started:.0f} s")
+        # Without an engine no test was running: whatever one made was left by it.
+        if removed := leftovers.remove_all():
+            print(f"removed what tests left in this engine's data: {removed}")
     print(docker)
     return 0
 
@@ -268,6 +272,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except EngineError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
+    except leftovers.LeftoverError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130

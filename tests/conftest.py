@@ -7,6 +7,7 @@ both have them.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ ROOT = TESTS.parent
 sys.path[:0] = [str(ROOT / "ci"), str(TESTS / "support")]
 
 import isolation  # noqa: E402  (found through the line above)
+from homeport.engine.signals import STOP_SIGNALS  # noqa: E402
 
 pytest_plugins = ["engine_fixtures", "skip_repository", "live_stack"]
 
@@ -37,6 +39,19 @@ def isolated_environment() -> Iterator[None]:
         for name, value in {**changes.set, **isolation.write_settings(Path(folder), changes)}.items():
             patch.setenv(name, value)
         yield
+
+
+@pytest.fixture(autouse=True)
+def signals_as_before() -> Iterator[None]:
+    """A build that is interrupted ignores signals from then on, and programs started later would, too."""
+    before = {
+        number: signal.getsignal(number)
+        for name in STOP_SIGNALS
+        if (number := getattr(signal, name, None)) is not None
+    }
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -15,7 +15,8 @@ The exit codes are the pipeline's contract with shells and CI:
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 ISSUES_URL = "https://github.com/homeport-dev/homeport/issues"
 
@@ -41,6 +42,8 @@ class HomeportError(Exception):
         self.cause = cause
         self.hint = hint
         self.detail = detail
+        self.document: Mapping[str, Any] = {}
+        """What else ``--json`` says of the work that failed."""
 
     def as_dict(self) -> dict[str, str | int]:
         """The error for ``--json``; empty parts are left out."""

@@ -83,6 +83,7 @@ def test_build_start_ask_and_take_away(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    before = docker_session.find()
     result = result_of(example, run_homeport, "--parallel")
     assert result["ok"]
     assert result["warnings"] == []
@@ -107,7 +108,8 @@ def test_build_start_ask_and_take_away(
         assert smoke.returncode == 0, smoke.stdout + smoke.stderr
 
     left = docker_session.find()
-    assert set(left) <= {"image"}, left
+    kinds = ("container", "network", "volume")
+    assert {kind: left.get(kind) for kind in kinds} == {kind: before.get(kind) for kind in kinds}
     assert docker("network", "ls", "--quiet", "--filter", f"name=^{NETWORK}$") == ""
 
 

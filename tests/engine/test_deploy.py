@@ -47,7 +47,7 @@ def test_a_replica_that_never_gets_healthy(stack: MakeStack) -> None:
     before = made.containers()
     with made.load() as load:
         made.change("app", VERSION="2", HEALTH="bad")
-        failed = made.homeport("deploy", "--gate", "4", code=3)
+        failed = made.homeport("deploy", "--gate", "10", code=3)
         assert "app doesn't pass its gate" in failed.said
         assert "Everything runs as before" in failed.said
         assert "503" in failed.said  # what its health check said
@@ -109,7 +109,7 @@ def test_without_fronts_it_is_a_gated_update_that_can_be_undone_and_rolled_back(
     assert load.failures == []
     assert load.versions == {"1"}
     made.change("app", HEALTH="good")
-    assert made.homeport("deploy").actions == {}
+    assert made.homeport("deploy").actions == {"app": "stop-first"}
     with made.load(1) as load:
         pass
     assert load.versions == {"2"}

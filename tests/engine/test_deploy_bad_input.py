@@ -49,16 +49,16 @@ def test_what_is_found_before_anything_is_touched(stack: MakeStack) -> None:
 def test_a_secret_with_another_content_is_another_configuration(stack: MakeStack) -> None:
     made = stack({"secrets": ["token"]})
     made.compose["secrets"] = {"token": {"file": "token.txt"}}
-    (made.folder / "token.txt").write_text("one", encoding="utf-8")
+    (made.folder / "token.txt").write_text("first-word", encoding="utf-8")
     made.write()
     made.homeport("deploy", "--zero-downtime")
     assert made.homeport("deploy", "--dry-run").actions == {"app": "unchanged"}
-    (made.folder / "token.txt").write_text("two", encoding="utf-8")
+    (made.folder / "token.txt").write_text("second-word", encoding="utf-8")
     done = made.homeport("deploy")
     assert ("app", "switch") in done.events
     notes = docker("volume", "ls", "--quiet", "--filter", f"label=io.homeport.release.stack={made.name}")
     kept = docker("volume", "inspect", *notes.split())
-    assert "two" not in kept
+    assert "second-word" not in kept
     assert '"VERSION"' not in kept
 
 
@@ -67,8 +67,8 @@ def test_a_port_that_something_else_has(stack: MakeStack) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", made.port))
         taken.listen()
-        failed = made.homeport("deploy", "--zero-downtime", code=3)
-    assert str(made.port) in failed.said
+        failed = made.homeport("deploy", "--zero-downtime", code=2)
+    assert f"port {made.port} of app is taken by another program" in failed.said
     assert [name for name in made.containers() if "-r" in name] == []
     made.homeport("deploy", "--zero-downtime")
     serves(made)
@@ -133,3 +133,39 @@ def test_an_image_that_is_scaled_up_and_down(stack: MakeStack) -> None:
         running = [name for name, state in made.containers().items() if state == "running" and "-r" in name]
         assert len(running) == count
     serves(made)
+
+
+def test_fronts_whose_image_is_nowhere_are_left_as_they_are(stack: MakeStack) -> None:
+    made = stack()
+    made.homeport("deploy", "--zero-downtime")
+    before = made.containers()
+    made.env = {**made.env, "HAPROXY_IMAGE": "127.0.0.1:9/none/haproxy:1"}
+    failed = made.homeport("deploy", code=2)
+    assert "The image of the fronts, 127.0.0.1:9/none/haproxy:1, is not there" in failed.said
+    assert made.containers() == before
+    serves(made)
+
+
+def test_fronts_that_somebody_removed_are_made_again_without_being_asked_for(stack: MakeStack) -> None:
+    made = stack()
+    made.homeport("deploy", "--zero-downtime")
+    docker("rm", "--force", *(name for name in made.containers() if ".front" in name))
+    assert "its front is gone" in made.homeport("status", code=1).said
+    made.homeport("deploy")
+    assert made.homeport("status").code == 0
+    serves(made)
+
+
+def test_a_secret_from_a_variable_of_the_env_file(stack: MakeStack) -> None:
+    made = stack({"secrets": ["token"]})
+    made.compose["secrets"] = {"token": {"environment": "TOKEN"}}
+    made.write()
+    env = made.folder / ".env"
+    env.write_text("TOKEN=one-secret-word\n", encoding="utf-8")
+    first = made.homeport("deploy", "--zero-downtime")
+    assert made.homeport("deploy", "--dry-run").actions == {"app": "unchanged"}
+    env.write_text("TOKEN=another-secret-word\n", encoding="utf-8")
+    plan = made.homeport("deploy", "--dry-run")
+    assert plan.actions == {"app": "start-first"}
+    for said in (first.said, json.dumps(first.document), plan.said, json.dumps(plan.document)):
+        assert "secret-word" not in said

@@ -14,7 +14,7 @@ import pytest
 from engine_fixtures import DockerSession, docker, run_program
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PROGRAMS = ("engine.py", "engine_facts.py", "engine_plan.py", "apt_sources.py")
+PROGRAMS = ("engine.py", "engine_facts.py", "engine_plan.py", "apt_sources.py", "leftovers.py")
 OFFICIAL_PYTHON = "python:3.13-slim"
 
 

@@ -107,6 +107,11 @@ def test_a_program_that_hangs_is_killed_with_its_children(tmp_path: Path) -> Non
     assert time.monotonic() - started < 10
 
 
-def test_run_homeport_is_this_python(run_homeport: engine_fixtures.RunHomeport, tmp_path: Path) -> None:
-    result = run_homeport(["--help"], tmp_path)
-    assert result.args[:3] == [sys.executable, "-m", "homeport"]
+def test_run_homeport_is_this_python_and_ends_as_a_process_does(
+    run_homeport: engine_fixtures.RunHomeport, tmp_path: Path
+) -> None:
+    (tmp_path / "homeport.toml").write_text("[deploy]\nkeep = 0\n", encoding="utf-8")
+    for words in (["--version"], ["no-such"], ["releases"]):
+        done = run_homeport(words, tmp_path)
+        real = engine_fixtures.run_program([sys.executable, "-m", "homeport", *words], tmp_path)
+        assert (done.returncode, done.stdout, done.stderr) == (real.returncode, real.stdout, real.stderr)

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from engine_fixtures import LABEL, DockerSession, RunHomeport, Sandbox, docker
+from engine_fixtures import DockerSession, RunHomeport, Sandbox, docker
+from leftovers import LABEL
 
 pytestmark = pytest.mark.engine
 Spec = dict[str, Any]

@@ -9,16 +9,13 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import json
 import os
 import secrets
 import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn, Protocol
 
@@ -28,9 +25,10 @@ from pytest_docker.plugin import DockerComposeExecutor, Services, get_docker_ser
 import base_images as stand_ins
 import busybox
 import engine_facts
+import leftovers
 import second_engine as other
+from warm import POSSIBLE, Warm, warm
 
-LABEL = "io.homeport.test"
 REGISTRY_COMPOSE = Path(__file__).with_name("registry.compose.yaml")
 REGISTRY_TIMEOUT_S = 60
 PROGRAM_TIMEOUT_S = 300
@@ -46,10 +44,10 @@ def engine() -> engine_facts.Docker:
     if docker.complete:
         return docker
     reason = f"{docker.lacks} is missing (docker says: {docker.error or 'nothing'}). Run: python ci/engine.py"
-    missing_engine(reason, os.environ)
+    missing(reason, os.environ)
 
 
-def missing_engine(reason: str, environment: Mapping[str, str]) -> NoReturn:
+def missing(reason: str, environment: Mapping[str, str]) -> NoReturn:
     """In CI nobody reads why tests were skipped; at home nobody is forced to have Docker."""
     if environment.get("CI", "").lower() not in ("", "0", "false", "no"):
         pytest.fail(reason, pytrace=False)
@@ -70,85 +68,15 @@ def docker(*arguments: str) -> str:
     return result.stdout.strip()
 
 
-def docker_list(*arguments: str) -> list[str]:
-    """Run a listing. Engine 28 fails with "not found" when somebody removes an image at the same moment."""
-    for _ in range(9):
-        with contextlib.suppress(AssertionError):
-            return docker(*arguments).splitlines()
-        time.sleep(0.2)
-    return docker(*arguments).splitlines()
-
-
 # -- what a session makes, it removes ---------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class DockerSession:
+class DockerSession(leftovers.Owner):
     """The names and the label by which a session of tests finds its own things again."""
-
-    id: str
-
-    @property
-    def label(self) -> str:
-        """For `--label` of docker, and the `labels` of bake and Compose."""
-        return f"{LABEL}={self.id}"
-
-    @property
-    def prefix(self) -> str:
-        """What every name of this session begins with."""
-        return f"homeport-test-{self.id}-"
 
     def name(self, what: str) -> str:
         """A name that no other session has, for a container, network, volume, Compose project or image."""
         return f"{self.prefix}{what}"
-
-    def owns(self, names: str, labels: str) -> bool:
-        """Whether a thing with these names and `key=value,...` labels (Compose's included) was made here."""
-        values = [label.partition("=")[2] for label in labels.split(",")]
-        return (
-            self.prefix in names
-            or self.label in labels.split(",")
-            or any(value.startswith(self.prefix) for value in values)
-        )
-
-    def find(self) -> dict[str, list[str]]:
-        """Everything of this session that the engine still has, in the order in which it can be removed."""
-        listings = {
-            "container": ("container", "ls", "--all", "--no-trunc"),
-            "network": ("network", "ls", "--no-trunc"),
-            "volume": ("volume", "ls"),
-        }
-        found: dict[str, list[str]] = {}
-        for kind, listing in listings.items():
-            rows = [json.loads(line) for line in docker_list(*listing, "--format", "{{json .}}")]
-            found[kind] = [
-                row.get("ID") or row["Name"]
-                for row in rows
-                if self.owns(row.get("Names") or row.get("Name", ""), row.get("Labels", ""))
-            ]
-        # Asking for all images would take seconds, and fail while somebody else removes one.
-        named = [f"reference={pattern}" for pattern in ("*{}*", "*/*{}*", "*{}*/*", "*/*{}*/*", "*/*/*{}*")]
-        filters = [part.format(self.prefix) for pattern in named for part in ("--filter", pattern)]
-        names = docker_list("image", "ls", "--format", "{{.Repository}}:{{.Tag}}", *filters)
-        labelled = docker_list("image", "ls", "--quiet", "--no-trunc", "--filter", f"label={self.label}")
-        found["image"] = [*names, *dict.fromkeys(labelled)]
-        return {kind: things for kind, things in found.items() if things}
-
-    def remove_everything(self) -> None:
-        """Remove what is left. Some of it may be going away by itself just now, so look more than once."""
-        options = {"container": ["--force", "--volumes"], "image": ["--force"], "volume": ["--force"]}
-        problems = ""
-        for _ in range(3):
-            found = self.find()
-            if not found:
-                return
-            for kind, things in found.items():
-                command = ["docker", kind, "rm", *options.get(kind, []), *things]
-                result = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace")
-                problems = result.stderr or problems
-            time.sleep(0.2)
-        left = self.find()
-        assert not left, f"tests left things in the engine that can't be removed: {left}\n{problems}"
 
 
 @pytest.fixture(scope="session")
@@ -238,7 +166,7 @@ def another_engine(ports: Sequence[int] = (), size_mb: int = other.SIZE_MB) -> I
         try:
             host = stack.enter_context(other.started(ports, size_mb))
         except other.SecondEngineError as problem:
-            missing_engine(str(problem), os.environ)
+            missing(str(problem), os.environ)
         yield host
 
 
@@ -308,8 +236,18 @@ def _kill(process: subprocess.Popen[str]) -> None:
             os.killpg(process.pid, signal.SIGKILL)
 
 
+@pytest.fixture(scope="session")
+def warm_homeport() -> Iterator[Warm | None]:
+    """Where homeport runs without importing all of itself each time; None where that can't be had."""
+    if not POSSIBLE:
+        yield None
+        return
+    with warm() as found:
+        yield found
+
+
 @pytest.fixture
-def run_homeport(tmp_path: Path) -> RunHomeport:
+def run_homeport(tmp_path: Path, warm_homeport: Warm | None) -> RunHomeport:
     """Run `homeport ...` as a person would: a real process, in a folder, with more variables if need be.
 
     Each test remembers only its own builds: what an earlier one built is no reason to skip.
@@ -322,7 +260,10 @@ def run_homeport(tmp_path: Path) -> RunHomeport:
         env: Mapping[str, str] | None = None,
         timeout: float = PROGRAM_TIMEOUT_S,
     ) -> subprocess.CompletedProcess[str]:
-        return run_program([sys.executable, "-m", "homeport", *args], cwd, {**own, **(env or {})}, timeout)
+        more = {**own, **(env or {})}
+        if warm_homeport is None:
+            return run_program([sys.executable, "-m", "homeport", *args], cwd, more, timeout)
+        return warm_homeport.run(args, cwd, {**os.environ, **more}, timeout)
 
     return run
 

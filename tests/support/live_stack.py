@@ -9,6 +9,7 @@ import secrets
 import socket
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +41,36 @@ class Outcome:
     @property
     def events(self) -> list[tuple[str, str]]:
         return [(event["service"], event["what"]) for event in self.document.get("events", ())]
+
+    def detail(self, service: str, what: str) -> str:
+        """What was said of the first such event."""
+        return str(self._event(service, what)["detail"])
+
+    def at(self, service: str, what: str) -> float:
+        """When the first such event was, in seconds since the epoch."""
+        began: float = self.document["release"]["started"]
+        return began + float(self._event(service, what)["at"])
+
+    def _event(self, service: str, what: str) -> dict[str, Any]:
+        return next(
+            event for event in self.document["events"] if (event["service"], event["what"]) == (service, what)
+        )
+
+
+@dataclass
+class Running:
+    """A deploy under way, and what it has said so far."""
+
+    process: subprocess.Popen[str]
+    said: str
+
+    def end(self, code: int | None) -> str:
+        """Wait for its end; all that it said."""
+        rest, _ = self.process.communicate(timeout=120)
+        text = self.said + rest
+        assert "a bug in homeport" not in text, text
+        assert code in (None, self.process.returncode), f"exit code {self.process.returncode}\n{text}"
+        return text
 
 
 @dataclass
@@ -80,6 +111,16 @@ class LiveStack:
             encoding="utf-8",
         )
 
+    def deploy_until(self, event: str, *words: str) -> Running:
+        """Start a deploy, and come back as soon as it says that this has happened."""
+        process, said = self.start("deploy", *words), []
+        assert process.stdout is not None
+        for line in process.stdout:
+            said.append(line)
+            if line.split()[2:3] == [event]:
+                return Running(process, "".join(said))
+        raise AssertionError(f"it ended without {event!r}:\n{''.join(said)}")
+
     def containers(self) -> dict[str, str]:
         """By name the state of everything in the project."""
         listed = docker(
@@ -88,44 +129,59 @@ class LiveStack:
         )  # fmt: skip
         return dict(line.split(" ", 1) for line in listed.splitlines())
 
+    def replicas(self, service: str = "app") -> list[str]:
+        """The names of the containers that are replicas of a service, running or not."""
+        listed = docker(
+            "ps", "--all", "--filter", f"label=com.docker.compose.project={self.name}",
+            "--filter", "label=io.homeport.role=replica", "--filter", f"label=io.homeport.service={service}",
+            "--format", "{{.Names}}",
+        )  # fmt: skip
+        return listed.split()
+
+    def noted(self, *services: str) -> Counter[str]:
+        """How often each body that was posted came to a replica, whichever it was."""
+        names = [name for service in services or ("app",) for name in self.replicas(service)]
+        lines = [line for name in names for line in docker("logs", name).splitlines()]
+        return Counter(line.split()[1] for line in lines if line.startswith("note "))
+
     @contextlib.contextmanager
     def load(
-        self, seconds: float | None = None, rate: float = 150, kinds: str = "new,keep,post,slow,tcp"
+        self,
+        seconds: float | None = None,
+        rate: float = 150,
+        kinds: str = "new,keep,post,slow,tcp",
+        beside: str = "app",
+        *,
+        tls: bool = False,
     ) -> Iterator[Load]:
-        """Callers from this machine and from a container beside the service, both all the time.
+        """Callers from this machine and, of the service ``beside``, from a container, both all the time.
 
         For so many seconds, else until the block has ended.
         """
         words = [
-            "--seconds",
-            str(seconds or _MOST_SECONDS),
-            "--rate",
-            str(rate),
-            "--kinds",
-            kinds,
-            "--sockets",
-            "2",
+            *("--seconds", str(seconds or _MOST_SECONDS), "--rate", str(rate)),
+            *("--kinds", kinds, "--sockets", "2", *(["--tls"] if tls else [])),
         ]
         outside = subprocess.Popen(
             [sys.executable, str(TRAFFIC / "load.py"), "127.0.0.1", str(self.port), *words],
             stdout=subprocess.PIPE,
             encoding="utf-8",
         )
-        beside = subprocess.Popen(
+        sibling = subprocess.Popen(
             ["docker", "run", "--rm", f"--name={self.name}-caller-{secrets.token_hex(2)}",
-             f"--network={self.name}_default", "--entrypoint=python3", self.image, "/load.py", "app", "8000",
+             f"--network={self.name}_default", "--entrypoint=python3", self.image, "/load.py", beside, "8000",
              *words],
             stdout=subprocess.PIPE,
             encoding="utf-8",
         )  # fmt: skip
-        load = Load([], set())
+        load = Load([])
         try:
             yield load
         finally:
-            for process in (outside, beside):
+            for process in (outside, sibling):
                 if seconds is None:
                     process.terminate()  # "docker run" passes it on
-            for process in (outside, beside):
+            for process in (outside, sibling):
                 text, _ = process.communicate(timeout=(seconds or 0) + 90)
                 load.results.append(json.loads(text))
 
@@ -135,7 +191,6 @@ class Load:
     """What callers saw, after the end of the load."""
 
     results: list[dict[str, Any]]
-    ignored: set[str]
 
     @property
     def sent(self) -> int:
@@ -148,6 +203,16 @@ class Load:
     @property
     def versions(self) -> set[str]:
         return {version for result in self.results for version in result["versions"]}
+
+    @property
+    def kinds(self) -> list[set[str]]:
+        """What each caller sent of."""
+        return [set(result["kinds"]) for result in self.results]
+
+    @property
+    def cut(self) -> list[tuple[float, float]]:
+        """WebSockets that ended by themselves: when each was opened, and last answered."""
+        return [(opened, heard) for result in self.results for opened, heard in result["cut"]]
 
     @property
     def posted(self) -> list[str]:
@@ -210,17 +275,29 @@ def stack(
         names = docker("ps", "--all", "--quiet", "--filter", f"label=com.docker.compose.project={one.name}")
         if names:
             docker("rm", "--force", "--volumes", *names.split())
+        # The engine has some thirty networks to give away, and no more.
+        own = f"label=com.docker.compose.project={one.name}"
+        if networks := docker("network", "ls", "--quiet", "--filter", own):
+            docker("network", "rm", *networks.split())
+        volumes = [
+            *docker("volume", "ls", "--quiet", "--filter", own).split(),
+            *docker("volume", "ls", "--quiet", "--filter", f"name=homeport-{one.name}-").split(),
+        ]
+        if volumes:
+            docker("volume", "rm", *volumes)
 
 
 def _free_ports() -> int:
-    """A port that is free, with the one after it and the one 1000 above it."""
-    while True:
-        with contextlib.ExitStack() as held:
-            first = held.enter_context(socket.socket())
-            first.bind(("127.0.0.1", 0))
-            port: int = first.getsockname()[1]
-            try:
-                held.enter_context(socket.socket()).bind(("127.0.0.1", port + 1000))
-            except (OSError, OverflowError):
-                continue
+    """A port that is free, with the three after it and the one 1000 above it.
+
+    Each process that runs tests has 1000 of its own, below those that the system gives to callers (Linux:
+    from 32768): such a one is free now, and taken a moment later.
+    """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    for _ in range(100):
+        port = 12000 + 2000 * worker + 4 * secrets.randbelow(250)
+        with contextlib.ExitStack() as held, contextlib.suppress(OSError):
+            for one in (*range(port, port + 4), port + 1000):
+                held.enter_context(socket.socket()).bind(("127.0.0.1", one))
             return port
+    raise AssertionError("No port is free.")

@@ -16,7 +16,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from engine_fixtures import LABEL, DockerSession, docker, run_program
+from engine_fixtures import DockerSession, docker, run_program
+from leftovers import LABEL
 from mutations import (
     ALWAYS,
     BASES,

@@ -13,6 +13,7 @@ import pytest
 
 import engine_fixtures
 import isolation
+import leftovers
 from engine_fixtures import DockerSession
 
 
@@ -90,13 +91,13 @@ def test_a_person_without_docker_settings(tmp_path: Path) -> None:
 @pytest.mark.parametrize("value", ["true", "1", "yes"])
 def test_a_missing_engine_fails_in_ci(value: str) -> None:
     with pytest.raises(pytest.fail.Exception, match="no engine"):
-        engine_fixtures.missing_engine("no engine", {"CI": value})
+        engine_fixtures.missing("no engine", {"CI": value})
 
 
 @pytest.mark.parametrize("environment", [{}, {"CI": ""}, {"CI": "false"}, {"CI": "0"}])
 def test_a_missing_engine_skips_elsewhere(environment: dict[str, str]) -> None:
     with pytest.raises(pytest.skip.Exception, match="no engine"):
-        engine_fixtures.missing_engine("no engine", environment)
+        engine_fixtures.missing("no engine", environment)
 
 
 @pytest.mark.parametrize(
@@ -113,3 +114,19 @@ def test_a_missing_engine_skips_elsewhere(environment: dict[str, str]) -> None:
 )
 def test_a_session_knows_its_own_things(names: str, labels: str, owned: bool) -> None:
     assert DockerSession("ab12").owns(names, labels) is owned
+
+
+@pytest.mark.parametrize(
+    ("names", "labels", "owned"),
+    [
+        ("homeport-test-ab12-web", "", True),
+        ("homeport-homeport-test-ab12-web-lock", "", True),
+        ("web", "io.homeport.test=ab12", True),
+        ("web", "com.docker.compose.project=homeport-test-ab12-shop", True),
+        ("homeport-shop-lock", "io.homeport.stack=shop", False),
+        ("web", "io.homeport.tests=ab12", False),
+        ("homeport-ci/haproxy", "", False),
+    ],
+)
+def test_what_any_session_left_is_known(names: str, labels: str, owned: bool) -> None:
+    assert leftovers.Owner().owns(names, labels) is owned

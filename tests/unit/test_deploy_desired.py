@@ -24,6 +24,7 @@ from homeport.deploy.desired import (
     desired,
     front_name,
 )
+from homeport.deploy.haproxy import host_of
 from homeport.model.stack import parse_stack, seconds_of
 
 Spec = dict[str, Any]
@@ -98,7 +99,7 @@ def front(spec: Spec | None = None, **more: Any) -> Front:
 def test_a_replica_set_is_the_service_as_it_is_written_with_its_image_pinned() -> None:
     found = replica_set()
     assert (found.service, found.image, found.count) == ("api", "sha256:api", 2)
-    assert found.spec["image"] == "sha256:api"
+    assert found.spec["image"] == "x/api:homeport-api"
     assert found.spec["pull_policy"] == "never"
     assert found.spec["scale"] == 2
     for key in ("command", "environment", "expose", "restart", "secrets"):
@@ -117,7 +118,8 @@ def test_a_replica_set_has_nothing_that_only_one_can_have() -> None:
     spec = replica_set().spec
     gone = {"container_name", "ports", "depends_on", "build", "profiles", "x-homeport", "links"}
     assert gone.isdisjoint(spec)
-    assert spec["networks"] == {"default": None, "back": {"priority": 7}}
+    own = {"aliases": [host_of(replica_set().name)]}
+    assert spec["networks"] == {"default": own, "back": {"priority": 7, **own}}
 
 
 def test_a_replica_set_keeps_its_labels_and_says_whose_it_is() -> None:
@@ -131,7 +133,7 @@ def test_a_replica_set_keeps_its_labels_and_says_whose_it_is() -> None:
 
 def test_the_name_is_the_service_and_eight_characters() -> None:
     assert re.fullmatch(r"api-r[0-9a-f]{8}", replica_set().name)
-    assert front_name("api") == "api.front"
+    assert front_name("api", "1a2b3c4d") == "api.front-1a2b3c4d"
 
 
 def test_what_is_given_stays_as_it_is() -> None:
@@ -244,7 +246,7 @@ def test_content_that_the_document_does_not_have_is_no_problem(kind: str) -> Non
 def test_another_service_of_the_stack_changes_nothing() -> None:
     assert made(document(api=API, db=DB)).sets["api"] == replica_set()
     renamed = {**document(api=API), "name": "another"}
-    assert made(renamed).sets["api"].name == replica_set().name
+    assert made(renamed).sets["api"].name != replica_set().name
 
 
 def test_a_health_check_is_fast_at_first() -> None:
@@ -298,7 +300,7 @@ def test_limits_and_when_it_is_started_again_are_kept_and_how_it_is_replaced_is_
 
 def test_a_front_has_the_names_the_addresses_and_the_ports() -> None:
     found = front()
-    assert (found.service, found.name) == ("api", "api.front")
+    assert (found.service, found.name) == ("api", front_name("api", found.name[-8:]))
     assert found.spec["image"] == "haproxy:2.6"
     assert found.spec["container_name"] == "the-api"
     assert found.spec["ports"] == API["ports"]
@@ -346,12 +348,10 @@ def test_a_front_for_many_has_room_for_many() -> None:
         {"container_name": "another"},
         {"networks": {"default": None}},
         {"networks": {"default": {"aliases": ["more"]}, "back": API["networks"]["back"]}},
-        {"x-homeport": {"drain": "40s"}},
         {"expose": ["8000", "9000"]},
         {"x-homeport": {"drain": "20s", "ports": [9000]}},
         {"x-homeport": {"drain": "20s", "mode": "tcp"}},
         {"healthcheck": {"test": ["CMD", "true"]}},  # it said that the port speaks HTTP
-        {"scale": 3},
     ],
 )
 def test_a_front_is_another_when_its_container_has_to_be(parts: Spec) -> None:
@@ -399,7 +399,7 @@ NO_FRONT: dict[str, Spec] = {
 def test_a_service_that_cannot_have_a_front_has_none(spec: Spec) -> None:
     found = made(document(api=spec, vpn=VPN))
     assert set(found.fronts) == {"vpn"}
-    assert "api.front" not in found.document["services"]
+    assert not any(name.startswith("api.front") for name in found.document["services"])
     assert found.sets["api"].name in found.document["services"]
 
 
@@ -538,11 +538,11 @@ def test_the_document_holds_all_of_it() -> None:
     assert set(services) == {
         found.sets["api"].name,
         found.sets["db"].name,
-        "api.front",
-        "db.front",
+        found.fronts["api"].name,
+        found.fronts["db"].name,
     }
     assert services[found.sets["api"].name] == found.sets["api"].spec
-    assert services["api.front"] == found.fronts["api"].spec
+    assert services[found.fronts["api"].name] == found.fronts["api"].spec
     assert json.loads(json.dumps(found.document)) == found.document
 
 
@@ -550,7 +550,7 @@ def test_only_the_services_with_an_image_are_made() -> None:
     found = made(document(api=API, db=DB), images={"db": "sha256:db"})
     assert set(found.sets) == {"db"}
     assert set(found.fronts) == {"db"}
-    assert set(found.document["services"]) == {found.sets["db"].name, "db.front"}
+    assert set(found.document["services"]) == {found.sets["db"].name, found.fronts["db"].name}
 
 
 @pytest.mark.parametrize(
@@ -569,3 +569,36 @@ def test_what_is_stopped_stays_so_when_the_engine_starts(spec: dict[str, Any], r
     stack = parse_stack({"name": "shop", "services": {"api": {"image": "x", **spec}}})
     found = desired(stack, {"api": "sha256:1"}, {}, front_image="haproxy").sets["api"].spec
     assert found.get("restart") == restart
+
+
+HOOKED: Spec = {**API, "x-homeport": {"before": "alembic upgrade head", "after": ["sh", "-c", "warm up"]}}
+
+
+def test_a_command_runs_in_a_container_like_the_new_ones_without_what_only_they_should_have() -> None:
+    found = made(document(api={**HOOKED, "deploy": {"restart_policy": {"condition": "any"}}}))
+    assert set(found.hooks) == {("api", "before"), ("api", "after")}
+    before, own = found.hooks["api", "before"], found.sets["api"]
+    assert (before.name, before.count, before.image) == (f"{own.name}.before", 1, own.image)
+    assert before.spec["command"] == ["alembic", "upgrade", "head"]
+    assert found.hooks["api", "after"].spec["command"] == ["sh", "-c", "warm up"]
+    assert before.spec["restart"] == "no"
+    assert before.spec["healthcheck"] == {"disable": True}
+    assert before.spec["image"] == own.spec["image"]
+    assert before.spec["environment"] == own.spec["environment"]
+    assert before.spec["labels"]["io.homeport.role"] == "hook"
+    assert not {"ports", "container_name", "deploy"} & set(before.spec)
+    assert found.document["services"][before.name] == before.spec
+
+
+def test_a_command_has_no_name_of_its_service_without_a_front_either() -> None:
+    hook = made(document(api=HOOKED), fronts=False).hooks["api", "before"]
+    assert not any((entry or {}).get("aliases") for entry in hook.spec["networks"].values())
+
+
+def test_another_command_alone_is_no_other_replica_set() -> None:
+    assert replica_set(HOOKED).name == replica_set().name
+
+
+@pytest.mark.parametrize("parts", [{"scale": 3}, {"x-homeport": {"drain": "40s"}}, {"scale": 50}])
+def test_a_front_stays_whatever_it_can_learn_while_it_runs(parts: Spec) -> None:
+    assert front({**API, **parts}).config == front().config

@@ -31,11 +31,17 @@ class Film:
     def __init__(self, *frames: Frame | Container) -> None:
         self._frames = [(frame,) if isinstance(frame, Container) else frame for frame in frames]
         self.asked: list[list[str]] = []
+        self.checked: list[float] = []
+        self.passes_at = 0
         self.now = 1000.0
 
     def look(self, ids: Iterable[str]) -> Frame:
         self.asked.append(list(ids))
         return self._frames[min(len(self.asked), len(self._frames)) - 1]
+
+    def check(self, one: Container) -> bool:
+        self.checked.append(round(self.elapsed, 3))
+        return len(self.checked) == self.passes_at
 
     def clock(self) -> float:
         return self.now
@@ -50,7 +56,7 @@ class Film:
 
     def wait(self, *ids: str, limit: float = 30.0) -> Verdict:
         given = iter(ids or ("a",))
-        return wait(given, limit, look=self.look, clock=self.clock, sleep=self.sleep)
+        return wait(given, limit, look=self.look, check=self.check, clock=self.clock, sleep=self.sleep)
 
     def wait_for_end(self, limit: float = 30.0) -> Verdict:
         return wait_for_end("a", limit, look=self.look, clock=self.clock, sleep=self.sleep)
@@ -148,9 +154,17 @@ def test_all_have_to_pass_and_who_does_not_is_named() -> None:
 
 def test_the_first_that_fails_ends_it_for_all() -> None:
     sick = container(health="unhealthy", name="b")
-    film = Film((STARTING, sick))
+    film = Film((STARTING, container(health="starting", name="b")), (STARTING, sick))
     assert film.wait("a", "b") == Verdict(sick, "its health check fails")
-    assert film.elapsed == 0.0
+    assert len(film.asked) == 2
+
+
+def test_one_that_was_ill_before_has_time_to_recover() -> None:
+    assert Film(SICK, SICK, HEALTHY).wait().problem == ""
+    assert Film(SICK).wait(limit=3.0).problem == "its health check says 'unhealthy' after 3 s"
+    film = Film(SICK)
+    film.passes_at = 2
+    assert film.wait().problem == ""
 
 
 def test_a_limit_of_nothing_still_looks_once() -> None:
@@ -240,7 +254,6 @@ def test_still_what_it_was(frame: Container) -> None:
     ("frame", "said"),
     [
         (SICK, "its health check fails"),
-        (STARTING, "it is starting"),
         (ENDED, "it ended with exit code 3"),
         (CRASHED, "it crashed and was started again"),
         (container("paused"), "it is paused"),
@@ -265,3 +278,26 @@ def test_still_there_but_one_is_gone() -> None:
 def test_of_several_the_one_that_is_not_is_named() -> None:
     other = container(health="unhealthy", name="b")
     assert Film((HEALTHY, other)).still({"a": 0, "b": 0}).container == other
+
+
+def test_a_replica_that_passes_its_own_check_needn_t_wait_for_the_engine_to_look() -> None:
+    film = Film(STARTING)
+    film.passes_at = 3
+    assert film.wait() == Verdict(None)
+    assert film.checked == [0.2, 0.6, 1.0]
+    assert film.elapsed == pytest.approx(1.0)
+
+
+def test_what_has_passed_once_is_not_checked_again_while_others_start() -> None:
+    film = Film((STARTING, container(health="starting", name="b")))
+    film.passes_at = 1
+    assert film.wait("a", "b", limit=2.0).problem
+    assert film.checked[:2] == [0.2, 0.2]
+    assert len(film.checked) == 1 + 5  # once for the first, then only for the second
+
+
+@pytest.mark.parametrize("one", [HEALTHY, PLAIN, container("created", health="starting")])
+def test_nothing_is_checked_that_does_not_start_or_has_no_check(one: Container) -> None:
+    film = Film(one)
+    film.wait(limit=3.0)
+    assert film.checked == []

@@ -14,6 +14,7 @@ from homeport.deploy.haproxy import (
     config,
     fill,
     hold,
+    host_of,
     in_flight,
     parse_states,
     read_route,
@@ -22,6 +23,7 @@ from homeport.deploy.haproxy import (
 )
 
 SET = "api-r1a2b3c4d"
+HOST = host_of(SET)
 
 
 def made(
@@ -55,7 +57,7 @@ def server(text: str, port: int, name: str) -> str:
 @pytest.mark.parametrize("name", [SET, "", "x.y_z-r0"])
 def test_the_route_is_read_from_the_configuration(group: str, name: str, held: bool) -> None:
     text = made((80, 443), Route(group, name, held), http=(80,))
-    assert read_route(text) == Route(group, name, held, (80, 443))
+    assert read_route(text) == Route(group, name, held, (80, 443), frozenset({80}))
 
 
 @pytest.mark.parametrize(
@@ -88,7 +90,7 @@ def test_the_other_group() -> None:
 def test_the_live_group_has_the_set_and_the_other_nothing(live: str, other: str) -> None:
     text = made(route=Route(live, SET), slots=6)
     used, unused = server(text, 8000, live), server(text, 8000, other)
-    assert used.startswith(f"server-template {live} 1-6 {SET}:8000 ")
+    assert used.startswith(f"server-template {live} 1-6 {HOST}:8000 ")
     assert "resolvers docker" in used
     assert "disabled" not in used
     assert unused.startswith(f"server-template {other} 1-6 127.0.0.1:8000 ")
@@ -117,7 +119,7 @@ def test_each_port_has_its_own_sections_and_mode() -> None:
         assert f"frontend p{port} from {port}" in text
         assert f"backend b{port} from {port}" in text
         assert section(text, f"frontend p{port}") == [f"bind :{port}", f"default_backend b{port}"]
-        assert f"{SET}:{port} " in server(text, port, "a")
+        assert f"{HOST}:{port} " in server(text, port, "a")
     assert "mode http" in section(text, "defaults 80")
     assert section(text, "defaults 5432") == ["mode tcp"]
     assert "9999 from" not in text
@@ -152,10 +154,10 @@ def test_room_to_grow(count: int, slots: int) -> None:
 
 def test_commands_to_fill_a_group() -> None:
     assert fill([80, 443], "b", 2, SET) == [
-        f"set server b80/b1 fqdn {SET}",
-        f"set server b80/b2 fqdn {SET}",
-        f"set server b443/b1 fqdn {SET}",
-        f"set server b443/b2 fqdn {SET}",
+        f"set server b80/b1 fqdn {HOST}",
+        f"set server b80/b2 fqdn {HOST}",
+        f"set server b443/b1 fqdn {HOST}",
+        f"set server b443/b2 fqdn {HOST}",
     ]
     assert fill([80], "b", 0, SET) == []
 
@@ -287,10 +289,12 @@ b80000,a1,0,0,128,128,,5,0,0,,0,,0,0,0,0,no check,1,
         ("b", (5432,), 0),
         ("a", (8000, 5432), 71),
         ("a", (), 0),
-        ("a", (9,), 0),
+        ("a", (9,), None),
     ],
 )
-def test_what_is_in_flight_in_a_group_on_some_ports(group: str, ports: tuple[int, ...], count: int) -> None:
+def test_what_is_in_flight_in_a_group_on_some_ports(
+    group: str, ports: tuple[int, ...], count: int | None
+) -> None:
     assert in_flight(STAT, group, ports) == count
 
 
@@ -302,10 +306,17 @@ def test_blank_lines_before_the_rows_do_not_count_either() -> None:
     assert in_flight("\n\n" + STAT, "a", [8000]) == 7
 
 
-def test_nothing_is_in_flight_where_nothing_is_said() -> None:
-    assert in_flight("", "a", [8000]) == 0
-    assert in_flight(STAT.splitlines()[0] + "\n", "a", [8000]) == 0
+def test_an_answer_that_says_nothing_is_no_zero() -> None:
+    assert in_flight("", "a", [8000]) is None
+    assert in_flight(STAT.splitlines()[0] + "\n", "a", [8000]) is None
+    assert in_flight(STAT, "a", [8000, 1]) is None
 
 
 def test_the_ports_may_come_from_anywhere() -> None:
     assert in_flight(STAT, "a", iter([8000])) == 7
+
+
+@pytest.mark.parametrize("name", [SET, "_low-r1a2b3c4d", "x" * 63 + "-r1a2b3c4d", "Ünder.x_y-1-r1a2b3c4d"])
+def test_a_host_is_a_name_that_every_resolver_takes(name: str) -> None:
+    assert re.fullmatch(r"r[0-9a-f]{16}", host_of(name))
+    assert host_of(name) == host_of(name) != host_of(name + "x")

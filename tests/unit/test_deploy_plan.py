@@ -12,6 +12,7 @@ from homeport.deploy.desired import (
     REPLICA,
     ROLE_LABEL,
     SERVICE_LABEL,
+    SLOTS_LABEL,
     Desired,
     ReplicaSet,
     desired,
@@ -38,6 +39,7 @@ def container(
     labels = {COMPOSE_SERVICE: name, **more.pop("labels", {})}
     if role:
         labels |= {ROLE_LABEL: role, SERVICE_LABEL: service}
+    more = {"networks": {"shop_default": "192.0.2.1"}, **more}
     values = {"id": f"{name}-id", "name": f"shop-{name}-1", "image": image or f"sha256:{service}", **more}
     return Container(state=state, labels=labels, **values)
 
@@ -70,7 +72,7 @@ class World:
 
     def front_of(self, service: str, route: Route | None, config: str = "", **more: Any) -> World:
         front = self.wanted.fronts.get(service)
-        labels = {CONFIG_LABEL: config or (front.config if front else "")}
+        labels = {CONFIG_LABEL: config or (front.config if front else ""), SLOTS_LABEL: "4"}
         self.containers.append(container(service, f"{service}.front", role=FRONT, labels=labels, **more))
         if route is not None:
             self.routes[service] = route
@@ -575,3 +577,29 @@ def test_the_first_front_of_what_runs_costs_a_warning() -> None:
     (warning,) = World(api=WEB).plain("api").plan().warnings
     assert "api gets a front" in warning
     assert World(worker=WORKER).plain("worker").plan().warnings == ()
+
+
+def test_a_front_that_has_lost_a_network_is_made_anew() -> None:
+    step = World(api=WEB).runs("api").fronted("api", networks={}).step()
+    assert step.new_front
+    assert step.action is Action.START_FIRST
+    assert step.why.startswith("its front has lost a network")
+
+
+def test_a_replica_that_has_lost_a_network_is_made_anew() -> None:
+    step = World(api=WEB).runs("api", networks={"other": ""}).fronted("api").step()
+    assert [one.service for one in step.broken] == [step.before]
+    assert not step.new_front
+    assert "has lost a network" in step.why
+    assert step.action is not Action.UNCHANGED
+
+
+def test_more_networks_than_wanted_are_nobodys_concern() -> None:
+    more = {"shop_default": "", "other": ""}
+    assert World(api=WEB).runs("api", networks=more).fronted("api", networks=more).step().why == ""
+
+
+@pytest.mark.parametrize(("replicas", "new"), [(1, False), (3, False), (4, False), (5, True)])
+def test_a_front_stays_as_long_as_it_has_room(replicas: int, new: bool) -> None:
+    step = World(api={**WEB, "scale": replicas}).runs("api", "api-r0").fronted("api", "api-r0").step()
+    assert step.new_front is new

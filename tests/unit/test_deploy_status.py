@@ -15,19 +15,22 @@ Members = tuple[Container, ...]
 
 
 def container(state: str = "running", health: str = "", **more: Any) -> Container:
-    return Container("1", "shop-1", "sha256:1", state, {}, health=health, **more)
+    networks = more.pop("networks", {"shop_default": "192.0.2.1"})
+    return Container("1", "shop-1", "sha256:1", state, {}, health=health, networks=networks, **more)
 
 
 UP = container()
 WELL = container(health="healthy")
 SICK = container(health="unhealthy")
-STARTING = container(health="starting")
 DOWN = container("exited", exit_code=137)
 
 
 def runs(*members: Container, live: str = "api-r1", **more: Any) -> Running:
     """A service whose set ``api-r1`` has these containers."""
     return Running({"api-r1": members}, live=live, **more)
+
+
+KEPT = {"api": runs(UP)}
 
 
 def release(number: int = 1, outcome: Outcome = Outcome.PASSED, **services: Deployed) -> Release:
@@ -54,8 +57,8 @@ def test_a_front_that_runs_is_shown() -> None:
     assert status(runs(WELL, front=UP), front=True) == ServiceStatus("api", "api-r1", 1, 1, "front")
 
 
-@pytest.mark.parametrize("member", [SICK, STARTING, DOWN, container("paused", health="healthy")])
-def test_only_containers_that_run_and_are_healthy_are_well(member: Container) -> None:
+@pytest.mark.parametrize("member", [SICK, DOWN, container("paused", health="healthy")])
+def test_only_containers_that_run_and_are_not_sick_are_well(member: Container) -> None:
     found = status(runs(WELL, member), 2)
     assert (found.up, found.wanted) == (1, 2)
     assert found.problems == ("1 of 2 containers are well",)
@@ -156,9 +159,23 @@ def test_marks_say_which_release_runs_and_how_others_failed() -> None:
         release(3),
         release(4, Outcome.BROKEN),
     ]
-    assert marks(iter(history)) == {1: "", 2: "undone", 3: "runs", 4: "broken"}
+    assert marks(iter(history), (), KEPT) == {1: "", 2: "undone", 3: "runs", 4: "broken"}
+
+
+def test_marks_say_which_release_can_not_run_again() -> None:
+    job = Deployed("job-r1", "sha256:2", one_shot=True)
+    history = [
+        release(1, api=Deployed("api-r0", "sha256:1")),
+        release(2, api=Deployed("api-r1", "sha256:1", count=2)),
+        release(3, api=Deployed("api-r1", "sha256:1"), job=job),
+    ]
+    assert marks(history, (1,), KEPT) == {1: "pinned, gone", 2: "gone", 3: "runs"}
 
 
 def test_marks_where_none_has_passed() -> None:
-    assert marks([release(1, Outcome.BROKEN)]) == {1: "broken"}
-    assert marks([]) == {}
+    assert marks([release(1, Outcome.BROKEN)], (), {}) == {1: "broken"}
+    assert marks([], (), {}) == {}
+
+
+def test_a_stack_that_is_down_runs_no_release() -> None:
+    assert marks([release(1)], (), {"api": runs(DOWN)}) == {1: "current"}

@@ -136,7 +136,7 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Answer], Server
         def start(answer: Answer) -> Server:
             class Handler(http.server.BaseHTTPRequestHandler):
                 protocol_version = "HTTP/1.1"
-                do_GET = answer  # noqa: N815 - http.server's word
+                do_GET = do_POST = do_PUT = answer  # noqa: N815 - http.server's words
 
                 def log_message(self, *_: object) -> None: ...
 
@@ -245,3 +245,83 @@ def test_nobody_listens(
     with pytest.raises(api.NoDirectWay):
         api.get_all(["/a"])
     assert api.get_all([]) == []
+
+
+def frame(kind: int, content: bytes) -> bytes:
+    return bytes([kind, 0, 0, 0]) + len(content).to_bytes(4, "big") + content
+
+
+def test_a_program_in_a_container(serve: Callable[[Answer], Server]) -> None:
+    asked: list[tuple[str, Any]] = []
+
+    def answer(to: http.server.BaseHTTPRequestHandler) -> None:
+        length = int(to.headers.get("Content-Length") or 0)
+        asked.append((to.path, json.loads(to.rfile.read(length)) if length else None))
+        if to.path == "/containers/c/exec":
+            body, kind = b'{"Id": "e1"}', "application/json"
+        elif to.path == "/exec/e1/start":
+            body = frame(1, b"out ") + frame(2, b"err") + frame(1, b"more") + b"\1\0"
+            kind = "application/vnd.docker.raw-stream"
+        else:
+            body, kind = b'{"ExitCode": 3}', "application/json"
+        to.send_response(201 if to.path.endswith("/exec") else 200)
+        to.send_header("Content-Type", kind)
+        if "json" in kind:
+            to.send_header("Content-Length", str(len(body)))
+        else:
+            to.close_connection = True  # as the engine does: the end of the program ends the connection
+        to.end_headers()
+        to.wfile.write(body)
+
+    serve(answer)
+    assert api.execute("c", ["echo", "x"], 5.0) == (3, b"out more", b"err")
+    assert asked[0] == (
+        "/containers/c/exec",
+        {"AttachStdout": True, "AttachStderr": True, "Cmd": ["echo", "x"]},
+    )
+    assert [path for path, _ in asked] == ["/containers/c/exec", "/exec/e1/start", "/exec/e1/json"]
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b"null", b'{"Id": 5', b"\xff"])
+def test_whatever_is_no_answer_to_a_program_is_for_the_command(
+    serve: Callable[[Answer], Server], body: bytes
+) -> None:
+    serve(lambda to: send(to, 200, body))
+    with pytest.raises(api.NoDirectWay):
+        api.execute("c", ["true"], 5.0)
+
+
+def test_a_container_that_is_gone_runs_no_program(serve: Callable[[Answer], Server]) -> None:
+    serve(lambda to: send(to, 404, b'{"message": "No such container"}'))
+    with pytest.raises(api.NoDirectWay):
+        api.execute("c", ["true"], 5.0)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "said"),
+    [
+        (204, b"", ""),
+        (304, b"", ""),
+        (200, b"anything", ""),
+        (409, b'{"message": "port is already allocated"}', "port is already allocated"),
+        (500, b"{}", ""),
+    ],
+)
+def test_what_the_engine_says_of_something_to_be_done(
+    serve: Callable[[Answer], Server], status: int, body: bytes, said: str
+) -> None:
+    serve(lambda to: send(to, status, body))
+    assert api.send("POST", "/containers/c/start") == (status, said)
+
+
+def test_no_answer_to_something_to_be_done_is_no_success(serve: Callable[[Answer], Server]) -> None:
+    serve(lambda to: send(to, 500, b"<html>"))
+    status, said = api.send("POST", "/x")
+    assert status == 599
+    assert "gave no answer" in said
+
+
+def test_where_nobody_listens_nothing_was_sent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none")
+    with pytest.raises(api.NoDirectWay):
+        api.send("POST", "/x")

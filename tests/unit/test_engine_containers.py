@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from homeport.engine.containers import SERVICE_LABEL, Container, parse
+from homeport.model.ports import Published
 
 Document = dict[str, Any]
 
@@ -25,7 +26,14 @@ FULL: Document = {
         },
     },
     "Config": {"Labels": {SERVICE_LABEL: "api-r1", "team": "blue"}},
-    "HostConfig": {"Memory": 536870912},
+    "HostConfig": {
+        "Memory": 536870912,
+        "PortBindings": {
+            "80/tcp": [{"HostIp": "", "HostPort": "8080"}],
+            "53/udp": [{"HostIp": "127.0.0.1", "HostPort": "53"}, {"HostPort": ""}, {"HostPort": "60-69"}],
+            "81/tcp": None,
+        },
+    },
     "NetworkSettings": {"Networks": {"shop_default": {"IPAddress": "172.18.0.2"}, "shop_back": None}},
 }
 
@@ -46,8 +54,8 @@ def test_a_container_from_the_engines_description() -> None:
         health_log="fine\nreally",
         restarts=2,
         started="2026-01-02T03:04:05.678Z",
+        bindings=(Published("", 8080, "tcp"), Published("127.0.0.1", 53, "udp")),
         networks={"shop_default": "172.18.0.2", "shop_back": ""},
-        memory=536870912,
     )
     assert parse(FULL).service == "api-r1"
 

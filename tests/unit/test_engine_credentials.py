@@ -260,8 +260,8 @@ def test_another_host_gets_no_login(
         storage.content = registry.content
         path = f"/v2/a/b/blobs/{manifest.document['config']['digest']}"
         registry.lies[f"GET {path}"] = lambda to: to.answer(307, Location=f"http://{storage.address}{path}")
-        assert client.config(manifest, "linux/amd64")
         assert client.complete(manifest)
+        assert client.config(manifest, "linux/amd64")
         assert storage.asked() == [path, path]
         assert sent(storage) == ["", ""]
         # Storage that asks for a login is no registry that may have one; nor is the way back one.

@@ -6,6 +6,7 @@ import pytest
 
 from homeport.errors import UsageError
 from homeport.model.config import Config, parse_config
+from homeport.model.tiers import Tier
 
 
 def test_nothing_is_needed() -> None:
@@ -16,6 +17,12 @@ def test_nothing_is_needed() -> None:
 def test_values() -> None:
     config = parse_config({"build": {"jobs": 3, "main-branch": "master", "files": ["a.hcl"]}}, "x")
     assert (config.build.jobs, config.build.main_branch, config.build.files) == (3, "master", ("a.hcl",))
+
+
+def test_tiers() -> None:
+    config = parse_config({"resources": {"tiers": {"mine": {"cpus": 2, "reserved-cpus": 0.5}}}}, "x")
+    assert config.resources.tiers == {"mine": Tier(cpus=2.0, reserved_cpus=0.5)}
+    assert parse_config({"resources": {"services": {"a": "api"}}}, "x").resources.services == {"a": "api"}
 
 
 @pytest.mark.parametrize(
@@ -30,6 +37,14 @@ def test_values() -> None:
         ({"build": {"files": "a"}}, "list of texts", ""),
         ({"build": {"builder": 1}}, "must be text", ""),
         ({"build": {"registry": "https://x"}}, "no registry", "no https"),
+        ({"resources": {"tiers": []}}, "must be a table, [resources.tiers]", ""),
+        ({"resources": {"tiers": {"api": 1}}}, "must be a table, [resources.tiers.api]", ""),
+        ({"resources": {"tiers": {"api": {"cpu": 1}}}}, "no setting 'resources.tiers.api.cpu'", "'cpus'"),
+        ({"resources": {"tiers": {"api": {"cpus": "1"}}}}, "must be a number of 0 or more", ""),
+        ({"resources": {"tiers": {"api": {"cpus": True}}}}, "must be a number of 0 or more", ""),
+        ({"resources": {"tiers": {"api": {"cpus": float("inf")}}}}, "must be a number of 0 or more", ""),
+        ({"resources": {"tiers": {"api": {"ports": [80]}}}}, "list of texts", ""),
+        ({"resources": {"services": {"a": 1}}}, "must be text", ""),
     ],
 )
 def test_what_is_wrong_is_named(document: dict[str, Any], said: str, cause: str) -> None:

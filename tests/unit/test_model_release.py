@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import json
-import zlib
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,13 +14,13 @@ from homeport.model.release import (
     Deployed,
     Outcome,
     Release,
+    barrier,
     choose,
     current,
     from_json,
-    pack,
     previous,
+    superseded,
     to_json,
-    unpack,
 )
 
 REVISION = "1f2e3d4c5b6a79880011223344556677889900aa"
@@ -52,7 +51,7 @@ FULL = Release(
     dirty=True,
     message='a "message" ü',
     of=3,
-    document=pack({"name": "shop"}),
+    irreversible=True,
 )
 
 
@@ -126,39 +125,6 @@ def test_what_a_release_need_not_say_has_a_default() -> None:
     assert from_json(text) == Release(
         1, "shop", 1.0, 2.0, Outcome.PASSED, {"api": Deployed("api-r1", "sha256:1")}
     )
-
-
-def test_a_document_is_packed_and_comes_back() -> None:
-    document = {"name": "shop", "services": {f"s{n}": {"image": "x", "text": "ü\n"} for n in range(50)}}
-    packed = pack(document)
-    assert packed.isascii()
-    assert len(packed) < len(json.dumps(document)) / 4
-    assert unpack(packed) == document
-    assert unpack(pack({})) == {}
-
-
-def packed_text(text: bytes) -> str:
-    return base64.b64encode(zlib.compress(text)).decode("ascii")
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "!",
-        "ü",
-        "aGVsbG8=",
-        pack({"name": "shop"})[:-8],
-        pack({"name": "shop"}) + "\n",
-        packed_text(b"[]"),
-        packed_text(b"{"),
-        packed_text(b"\xff"),
-        packed_text(b"[" * 100_000),
-    ],
-)
-def test_unpacking_anything_else_is_a_value_error(text: str) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011 (of whatever kind)
-        unpack(text)
 
 
 UNDONE, BROKEN = Outcome.UNDONE, Outcome.BROKEN
@@ -296,3 +262,38 @@ def test_only_the_last_ten_are_listed() -> None:
         choose([release(number) for number in range(1, 31)], "r99")
     assert caught.value.hint.startswith("Releases that passed: r21, r22,")
     assert caught.value.hint.endswith("r30.")
+
+
+def numbers(found: tuple[Release, ...]) -> list[int]:
+    return [one.number for one in found]
+
+
+def test_old_releases_go_but_never_the_current_the_previous_or_a_pinned_one() -> None:
+    history = [release(n, "abcdefgh"[n]) for n in range(1, 8)]
+    assert numbers(superseded(history, set(), 10)) == []
+    assert numbers(superseded(history, set(), 7)) == []
+    assert numbers(superseded(history, set(), 3)) == [1, 2, 3, 4]
+    assert numbers(superseded(history, {2}, 3)) == [1, 3, 4]
+    assert numbers(superseded(history, set(), 1)) == [1, 2, 3, 4, 5]
+    assert numbers(superseded(history, set(), 0)) == [1, 2, 3, 4, 5]
+
+
+def test_the_previous_release_may_be_old() -> None:
+    # The last five were the same thing again and again.
+    history = [release(1, "a"), *(release(n, "b") for n in range(2, 7))]
+    assert numbers(superseded(history, set(), 2)) == [2, 3, 4]
+
+
+def test_failed_deploys_go_with_the_releases_around_them() -> None:
+    history = [release(1, "a"), release(2, "b", UNDONE), release(3, "c"), release(4, "d"), release(5, "e")]
+    assert numbers(superseded(history, set(), 2)) == [1, 2, 3]
+    assert numbers(superseded([release(1, "a", UNDONE)], set(), 1)) == []
+
+
+def test_what_lies_between_a_release_and_now() -> None:
+    first, second, third = release(1, "a"), replace(release(2, "b"), irreversible=True), release(3, "c")
+    undone = replace(release(4, "d", UNDONE), irreversible=True)
+    assert barrier([first, second, third, undone], first) == second
+    assert barrier([first, second, third, undone], second) is None
+    assert barrier([first, second, third, undone], third) is None
+    assert barrier([first], first) is None

@@ -7,7 +7,18 @@ from typing import Any
 import pytest
 
 from homeport.errors import DefinitionError
-from homeport.model.stack import START_FIRST, STOP_FIRST, Port, Service, Stack, parse_stack, seconds_of
+from homeport.model.stack import (
+    CONTINUE,
+    PAUSE,
+    ROLLBACK,
+    START_FIRST,
+    STOP_FIRST,
+    Port,
+    Service,
+    Stack,
+    parse_stack,
+    seconds_of,
+)
 
 Spec = dict[str, Any]
 
@@ -67,7 +78,8 @@ def test_a_service_that_says_nothing_has_composes_defaults() -> None:
     assert bare.partners == ()
     assert (bare.stop_grace, bare.drain, bare.monitor) == (10.0, 30.0, 0.0)
     assert bare.replicas == 1
-    assert bare.rolls_back
+    assert (bare.failure_action, bare.portions, bare.delay) == (ROLLBACK, (1,), 0.0)
+    assert bare.hook("before") == bare.hook("after") == ()
     assert not bare.one_shot
     assert not bare.has_udp
     assert not bare.has_health_check
@@ -82,7 +94,7 @@ def test_empty_parts_are_the_same_as_none(empty: object) -> None:
     assert (bare.needs, bare.ports, bare.written, bare.replicas, bare.drain) == ({}, (), (), 1, 30.0)
     assert (bare.partners, bare.network_mode) == ((), "")
     assert bare.order[0] == STOP_FIRST
-    assert service({"deploy": {"update_config": empty}}).rolls_back
+    assert service({"deploy": {"update_config": empty}}).failure_action == ROLLBACK
 
 
 def test_seconds_that_the_file_gives() -> None:
@@ -177,9 +189,10 @@ def test_published_ports_with_their_protocols() -> None:
         ({}, (5432,), (5432,)),
         ({"x-homeport": {"ports": [9001, 9000]}}, (), (9000, 9001)),
         (
+            # In the place of what is exposed, not of what is published.
             {**HTTP_PORTS, "expose": ["80", "8000"], "x-homeport": {"ports": [443]}},
             (8000, 22),
-            (22, 80, 443, 8000),
+            (443, 8000),
         ),
     ],
 )
@@ -413,9 +426,49 @@ def test_who_can_have_a_front(spec: Spec, expected: bool) -> None:
     assert service(spec).can_have_front is expected
 
 
-@pytest.mark.parametrize(("action", "back"), [("rollback", True), ("pause", False), ("continue", False)])
-def test_what_a_failure_leads_to(action: str, back: bool) -> None:
-    assert service(update(failure_action=action)).rolls_back is back
+@pytest.mark.parametrize("action", [ROLLBACK, PAUSE, CONTINUE])
+def test_what_a_failure_leads_to(action: str) -> None:
+    assert service(update(failure_action=action)).failure_action == action
+
+
+@pytest.mark.parametrize(
+    ("replicas", "parallelism", "expected"),
+    [
+        (1, 1, (1,)),
+        (3, 0, (3,)),
+        (3, 1, (1, 2, 3)),
+        (5, 2, (2, 4, 5)),
+        (4, 2, (2, 4)),
+        (2, 9, (2,)),
+        (3, None, (3,)),
+        (0, 1, ()),
+    ],
+)
+def test_replicas_come_in_portions(replicas: int, parallelism: int | None, expected: tuple[int, ...]) -> None:
+    said = {"deploy": {"replicas": replicas, "update_config": {"parallelism": parallelism, "delay": "2s"}}}
+    assert service(said).portions == expected
+    assert service(said).delay == 2.0
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("alembic upgrade head", ("alembic", "upgrade", "head")),
+        ("sh -c 'a && b'", ("sh", "-c", "a && b")),
+        (["sh", "-c", "a b"], ("sh", "-c", "a b")),
+        ("", ()),
+        ([], ()),
+    ],
+)
+def test_a_command_before_or_after(said: object, expected: tuple[str, ...]) -> None:
+    for when in ("before", "after"):
+        assert service({"x-homeport": {when: said}}).hook(when) == expected
+
+
+@pytest.mark.parametrize("said", [5, ["a", 5], [""], {"run": "a"}, "a 'b"])
+def test_what_is_no_command(said: object) -> None:
+    with pytest.raises(DefinitionError, match="x-homeport before is a command"):
+        parse_stack({"name": "shop", "services": {"api": {"x-homeport": {"before": said}}}})
 
 
 STACK: Spec = {

@@ -4,7 +4,6 @@ import base64
 import hashlib
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 
 import pytest
 from hypothesis import given
@@ -12,39 +11,8 @@ from hypothesis import given
 from homeport.model.result import BuildResult
 from homeport.report.markup import plain
 from homeport.report.page import html
+from html_reader import Reader
 from report_samples import HOSTILE, TEXTS, build, saying, target
-
-VOID = {"meta", "br"}
-
-
-class Reader(HTMLParser):
-    """Checks that every end tag is its start tag's, and keeps the words and the attributes."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(convert_charrefs=True)
-        self.open: list[str] = []
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.words: dict[str, list[str]] = {}
-        self.feed(text)
-        self.close()
-        assert not self.open, f"never closed: {self.open}"
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-            self.words.setdefault(tag, []).append("")
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open, f"an end without a start: {tag}"
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        for tag in set(self.open):
-            self.words[tag][-1] += data
-
-    def count(self, tag: str) -> int:
-        return sum(found == tag for found, _ in self.tags)
 
 
 @pytest.mark.parametrize("count", [0, 1, 50, 300])

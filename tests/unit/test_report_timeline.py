@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from homeport.model.result import BuildResult
+from homeport.report.chart import tick_label, ticks
 from homeport.report.markup import text_width
-from homeport.report.timeline import svg, tick_label, ticks
+from homeport.report.timeline import svg
 from report_samples import HOSTILE, TEXTS, build, saying, steps, target
 
 NS = "{http://www.w3.org/2000/svg}"

@@ -9,8 +9,8 @@ from invoke import Collection
 from homeport.commands.build import build
 from homeport.commands.deploy import deploy, rollback
 from homeport.commands.doctor import doctor
-from homeport.commands.look import releases, status, unlock
+from homeport.commands.look import down, logs, releases, status, unlock
 
 namespace = Collection()
-for _task in (build, deploy, rollback, releases, status, unlock, doctor):
+for _task in (build, deploy, rollback, status, logs, releases, unlock, down, doctor):
     namespace.add_task(_task)

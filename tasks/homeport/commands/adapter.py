@@ -66,7 +66,7 @@ def _failed(error: HomeportError, json_path: str) -> int:
         from homeport.report.document import write_json
 
         try:
-            write_json(json_path, {"error": error.as_dict()})
+            write_json(json_path, {**error.document, "error": error.as_dict()})
         except HomeportError as second:
             if second.what != error.what:
                 show_error(second, make_console(sys.stderr))

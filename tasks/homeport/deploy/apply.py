@@ -7,21 +7,21 @@ from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from graphlib import TopologicalSorter
 
-from homeport.deploy import gate
-from homeport.deploy.front import LiveFront
+from homeport.deploy import front as fronts
+from homeport.deploy import gate, restore, undo
+from homeport.deploy.desired import Front
+from homeport.deploy.front import FRONT_SECONDS, LiveFront
 from homeport.deploy.gate import Verdict
 from homeport.deploy.haproxy import Route
 from homeport.deploy.plan import Action, Step
-from homeport.deploy.work import Work, target, target_front
+from homeport.deploy.succession import other_name, own_name
+from homeport.deploy.work import Done, Work, name_of, target, target_front
 from homeport.engine import compose, containers
+from homeport.engine.containers import Container, ContainerProblem
 from homeport.errors import HomeportError
-
-ADOPTED = "before-homeport"
-"""Goes behind the name of a plain container whose name a front takes."""
+from homeport.model.stack import CONTINUE, STOP_FIRST
 
 _AT_ONCE = 16
-_FRONT_SECONDS = 5.0
-"""How long a front that has to be replaced may finish what it has in flight: its ports are taken so long."""
 
 
 class GateFailed(HomeportError):
@@ -43,13 +43,46 @@ def forward(work: Work) -> None:
                 done, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in done:
                     names = running.pop(future)
-                    future.result()
+                    try:
+                        future.result()
+                    except HomeportError as error:
+                        _goes_on(work, names, error)
                     sorter.done(*names)
         except BaseException:
             # Whoever waits for a gate needn't any more.
             work.cancelled.set()
             raise
+    _owed(work)
     _watch(work)
+
+
+def _owed(work: Work) -> None:
+    """Commands that a deploy which was killed didn't come to any more, for what it had replaced already."""
+    steps = [step for step in work.plan.steps.values() if step.action is Action.UNCHANGED]
+    group = _Group(work, steps)
+    for step in steps:
+        group.hook(step, "after")
+
+
+def _goes_on(work: Work, names: tuple[str, ...], error: HomeportError) -> None:
+    """Take back services that failed, if they alone are to go back; else raise what went wrong."""
+    steps = [work.plan.steps[name] for name in names]
+    if work.cancelled.is_set() or any(_matters(work, one) for one in steps):
+        work.culprits = names
+        raise error
+    for step in steps:
+        undo.one(work, step)
+        if work.broken_off:
+            restore.one(work, step.service)
+        work.failed[step.service] = error
+
+
+def _matters(work: Work, step: Step) -> bool:
+    """Whether a failure of it concerns the whole release: also if another service made room for it."""
+    heir = any(
+        work.plan.steps[name].first for name in work.plan.needs[step.service] if name in work.plan.steps
+    )
+    return step.action is Action.REMOVED or heir or work.service(step).failure_action != CONTINUE
 
 
 def _launch(
@@ -61,14 +94,40 @@ def _launch(
     """Start whatever may start now."""
     while ready := sorter.get_ready():
         steps = [work.plan.steps[name] for name in ready if name in work.done]
+        for step in (one for one in steps if one.first):
+            running[pool.submit(_make_room, work, step)] = (step.service,)
+        busy = {step.service for step in steps if step.first}
         steps = [step for step in steps if step.action is not Action.REMOVED]
-        idle = [name for name in ready if name not in {step.service for step in steps}]
+        idle = [name for name in ready if name not in {*busy, *(step.service for step in steps)}]
         if steps:
             group = _Group(work, steps)
             begun = pool.submit(group.begin)
             for step in steps:
                 running[pool.submit(_after, begun, group.work_on(step), step)] = (step.service,)
         sorter.done(*idle)
+
+
+def _make_room(work: Work, step: Step) -> None:
+    """Stop a service that goes, before another one takes its ports, name or files."""
+    done, found = work.done[step.service], work.running[step.service]
+    done.stopped = tuple(one.id for one in found.everything if one.active)
+    if done.stopped:
+        work.event(step.service, "stop", "removed")
+        # A front ends when nothing is in flight any more, so it is the first.
+        containers.stop([found.front.id] if found.front and found.front.active else [])
+        containers.stop(done.stopped)
+        work.event(step.service, "stopped")
+    names = {name_of(other) for other in work.plan.steps.values() if other.target is not None}
+    for one in found.everything:
+        if one.name in names:
+            _give_another_name(done, one)
+
+
+def _give_another_name(done: Done, one: Container) -> None:
+    if one.name not in {now.name for now in containers.inspect([one.id])}:
+        return  # another step has done it, or it is gone
+    containers.rename(one.id, other_name(one))
+    done.renamed[one.id] = one.name
 
 
 def _after(begun: Future[None], work_on: Callable[[Step], None], step: Step) -> None:
@@ -84,8 +143,15 @@ class _Group:
         self._steps = steps
 
     def begin(self) -> None:
-        self._work.start([step for step in self._steps if step.action is not Action.STOP_FIRST])
+        for step in self._steps:
+            if step.action is Action.NEW and step.service not in self._work.fronts:
+                self._free_name(step)
+        self._work.start([step for step in self._steps if not self._later(step)])
         self._make_fronts()
+
+    def _later(self, step: Step) -> bool:
+        """Whether something has to happen before it starts."""
+        return step.action is Action.STOP_FIRST or (step.service, "before") in self._work.wanted.hooks
 
     def work_on(self, step: Step) -> Callable[[Step], None]:
         """How this step goes on."""
@@ -94,12 +160,49 @@ class _Group:
         return self._stop_first if step.action is Action.STOP_FIRST else self._start_first
 
     def _to_its_end(self, step: Step) -> None:
+        if self._later(step):
+            self.hook(step, "before")
+            self._work.start([step])
         for one in self._work.replicas(target(step)):
-            limit = self._work.gate_seconds
-            _judge(step, gate.wait_for_end(one.id, limit, sleep=self._work.sleep))
+            limit = self._work.run_seconds
+            _judge(self._work, step, gate.wait_for_end(one.id, limit, sleep=self._work.sleep))
         self._work.event(step.service, "passed", "ended with exit code 0")
 
+    def hook(self, step: Step, when: str) -> None:
+        """Run what the service wants to be run, if it is replaced by another form of itself."""
+        work, hook = self._work, self._work.wanted.hooks.get((step.service, when))
+        last = step.before if when == "before" else work.released.get(step.service, "")
+        if hook is None or last == target(step).name:
+            return
+        work.event(step.service, when, hook.spec["command"][0])  # the rest may hold a password
+        # A deploy that was killed may have left some behind. None is ever given up half-way: it may change
+        # data.
+        left = work.hooks_of(step.service)
+        for one in left:
+            gate.wait_for_end(one.id, work.run_seconds)
+        ended = work.replicas(hook)
+        verdict = gate.wait_for_end(ended[0].id, 0) if ended else Verdict(None, "it never ran")
+        if verdict.problem:
+            containers.remove([one.id for one in ended])
+            work.name_images([target(step).name])
+            compose.up(work.wanted.document, {hook.name: 1}, work.cwd)
+            verdict = gate.wait_for_end(work.replicas(hook)[0].id, work.run_seconds)
+        work.event(step.service, "ran", when)
+        try:
+            _judge(work, step, verdict, f"has a command to be run {when} it, which fails")
+        finally:
+            containers.remove([one.id for one in (*left, *work.replicas(hook))])
+
     def _start_first(self, step: Step) -> None:
+        if self._work.service(step).order[0] == STOP_FIRST and (strays := self._work.strays(step)):
+            containers.stop([one.id for one in strays])
+        if self._later(step):
+            self.hook(step, "before")
+            self._work.start([step])
+        self._replace(step)
+        self.hook(step, "after")
+
+    def _replace(self, step: Step) -> None:
         self._gate(step)
         front = self._work.fronts.get(step.service)
         if front is None:
@@ -111,76 +214,146 @@ class _Group:
 
     def _hand_over(self, step: Step, front: LiveFront) -> None:
         """Put a new front in the place of whatever has the service's name and ports."""
-        done = self._work.done[step.service]
+        done, had_front = self._work.done[step.service], self._work.had_active_front(step.service)
         began = time.monotonic()
-        self._stop_old(step)
+        if not had_front:
+            self._stop_old(step)  # it has the name and the ports
         done.switched = True
-        self._start_front(step, front, held=False)
-        gap = f"{time.monotonic() - began:.1f} s without service" if done.stopped else ""
-        front.reach(target(step))
+        front = self._start_front(step, front, held=False)
+        self._reach(step, front)
+        away = done.stopped or (had_front and step.before)
+        gap = f"{time.monotonic() - began:.1f} s without service" if away else ""
         self._work.event(step.service, "front", gap)
 
     def _stop_first(self, step: Step) -> None:
         work, done = self._work, self._work.done[step.service]
         front = work.fronts.get(step.service)
+        self.hook(step, "before")
         began = time.monotonic()
         if front is not None and not step.new_front:
             done.held = True
-            front.hold()
             work.event(step.service, "hold")
+            front.hold()
             # Everybody waits meanwhile, so not for connections that stay open until the service ends them.
             service = work.service(step)
             limit = min(service.drain, service.stop_grace)
-            if left := front.drain(front.route.group, limit, service.http_ports):
+            if left := front.drain(front.route.group, limit, front.http):
                 work.event(step.service, "cut", f"{left} still in flight after {limit:.0f} s")
         self._stop_old(step)
         if front is not None and step.new_front:
             done.held = True
             self._start_front(step, front, held=True)
-        work.start([step])
+            work.event(step.service, "hold")
+        self._when_free(step, lambda: work.start([step]))
         self._gate(step)
-        if front is not None:
-            self._switch(step, front)
+        if step.service in work.fronts:
+            self._switch(step, work.fronts[step.service])
         work.event(step.service, "pause", f"{time.monotonic() - began:.1f} s")
+        self.hook(step, "after")
 
     def _gate(self, step: Step) -> None:
-        work = self._work
-        ids = [one.id for one in work.replicas(target(step))]
-        _judge(step, gate.wait(ids, work.gate_seconds, sleep=work.sleep))
+        work, portions = self._work, self._work.service(step).portions
+        for count in portions:
+            if count != portions[0]:
+                work.sleep(work.service(step).delay)
+                work.start([step], count)
+            ids = [one.id for one in work.replicas(target(step))[:count]]
+            gone = Verdict(None, "its container is gone")
+            passed = gate.wait(ids, work.gate_seconds, sleep=work.sleep)
+            _judge(work, step, passed if passed.problem or len(ids) == count else gone)
         work.event(step.service, "passed")
 
+    def _reach(self, step: Step, front: LiveFront) -> None:
+        """Wait until the front can connect to the new replicas, unless one of them has ended meanwhile."""
+        new = self._work.replicas(target(step))[: target(step).count]
+        restarts = {one.id: one.restarts for one in new}
+
+        def watch() -> None:
+            _judge(self._work, step, gate.still(restarts))
+            self._work.sleep(0)
+
+        front.reach(target(step), watch)
+
     def _switch(self, step: Step, front: LiveFront) -> None:
-        front.reach(target(step))
+        self._reach(step, front)
         self._work.done[step.service].switched = True
         front.switch(target(step))
         self._work.event(step.service, "switch", target(step).name)
 
     def _stop_old(self, step: Step) -> None:
         done = self._work.done[step.service]
-        running = tuple(one.id for one in self._work.old(step) if one.running)
+        if strays := self._work.strays(step):
+            # Two must not do the same work, or write to the same files.
+            containers.stop([one.id for one in strays])
+        running = tuple(one.id for one in self._work.old(step) if one.active)
         if running:
             done.stopped = running
             self._work.event(step.service, "stop", step.before or "what ran without homeport")
             containers.stop(running)
+            self._work.event(step.service, "stopped")
         if step.front is None:
-            self._free_name(step, self._work.service(step).container_name)
+            self._free_name(step)
 
-    def _start_front(self, step: Step, front: LiveFront, *, held: bool) -> None:
-        if step.service not in self._new_fronts():
-            # One with other ports, networks or names can't be made beside the one that has them.
-            containers.stop([front.name], _FRONT_SECONDS)
-            containers.remove([front.name])
-            compose.create(self._work.wanted.document, [target_front(step).name], self._work.cwd)
-            front.become(self._work.front_container(target_front(step)))
-        front.prepare(target(step), held=held)
-        containers.start([front.name])
+    def _start_front(self, step: Step, front: LiveFront, *, held: bool) -> LiveFront:
+        if step.front is None:
+            self._work.done[step.service].front_woken = True
+        elif step.service not in self._new_fronts():
+            front = self._other_front(step, step.front, front)
+        front.wake(target(step), held=held)
+        self._when_free(step, lambda: containers.start([front.name]))
+        return front
+
+    def _other_front(self, step: Step, wanted: Front, front: LiveFront) -> LiveFront:
+        """The front that the step wants, in the place of the one that there is; it doesn't run yet."""
+        work, done = self._work, self._work.done[step.service]
+        found = work.running[step.service]
+        name, kept = name_of(step), {one.service: one for one in found.fronts}
+        lost = wanted.name in kept and not work.wanted.networks(wanted.spec) <= set(
+            kept[wanted.name].networks
+        )
+        if lost:
+            containers.remove([kept.pop(wanted.name).id])
+        if wanted.name == front.form and not lost:
+            done.front_woken = True
+            return front
+        if not lost:
+            done.replaced = front
+            if found.front is not None and found.front.name == name:
+                _give_another_name(done, found.front)
+        if wanted.name in kept:
+            one = kept[wanted.name]
+            self._free_name(step)
+            if one.name != own_name(one):
+                containers.rename(one.id, own_name(one))
+                done.renamed[one.id] = one.name
+            routes = fronts.read_routes({step.service: one.id})
+        else:
+            self._free_name(step)
+            compose.create(work.wanted.document, [wanted.name], work.cwd)
+            one, routes = work.front_container(wanted), {}
+        work.fronts[step.service] = LiveFront.of(one, work.service(step), routes.get(step.service, Route()))
+        # Only one of them can have the ports.
+        containers.stop([front.name] if done.replaced else [], FRONT_SECONDS)
+        return work.fronts[step.service]
+
+    def _when_free(self, step: Step, start: Callable[[], None]) -> None:
+        """Start something; a port that moves in a circle comes free when whoever has it gives it up."""
+        end = time.monotonic() + (self._work.gate_seconds if step.swaps else 0.0)
+        while True:
+            try:
+                return start()
+            except ContainerProblem as error:
+                said = f"{error.cause} {error.detail}"
+                if "already allocated" not in said or time.monotonic() >= end:
+                    raise
+            self._work.sleep(gate.POLL_SECONDS)
 
     def _new_fronts(self) -> dict[str, Step]:
         """By service the steps that need a front where there is none."""
         return {
             step.service: step
             for step in self._steps
-            if step.new_front and not self._work.had_front(step.service)
+            if step.front is not None and step.new_front and not self._work.had_front(step.service)
         }
 
     def _make_fronts(self) -> None:
@@ -189,30 +362,31 @@ class _Group:
             return
         for step in new.values():
             self._work.done[step.service].front_made = True
-            self._free_name(step, self._work.service(step).container_name)
+            self._free_name(step)
         compose.create(self._work.wanted.document, list(new), self._work.cwd)
         for step in new.values():
             one = self._work.front_container(target_front(step))
             self._work.fronts[step.service] = LiveFront.of(one, self._work.service(step), Route())
 
-    def _free_name(self, step: Step, wanted: str) -> None:
-        """Give the container that has the service's own name another one: only one can have it."""
-        done = self._work.done[step.service]
-        for one in self._work.old(step):
-            if wanted and one.name == wanted:
-                done.renamed[one.id] = wanted
-                containers.rename(one.id, f"{wanted}-{step.before or ADOPTED}")
+    def _free_name(self, step: Step) -> None:
+        """Give another name to a container that has the service's own and stands still, or is replaced."""
+        done, wanted = self._work.done[step.service], name_of(step)
+        own = step.front.name if step.front else ""
+        for one in self._work.others(step):
+            if wanted and one.name == wanted and one.service != own and one.id not in done.renamed:
+                _give_another_name(done, one)
 
 
-def _judge(step: Step, verdict: Verdict) -> None:
+def _judge(work: Work, step: Step, verdict: Verdict, what: str = "doesn't pass its gate") -> None:
     if not verdict.problem:
         return
+    work.event(step.service, "failed", verdict.problem)
     one = verdict.container
     lines = [f"{step.service}: {line}" for line in (containers.logs(one.id) if one else ())]
     if one and one.health_log:
         lines += [f"{step.service}: health check: {line}" for line in one.health_log.splitlines()[-2:]]
     raise GateFailed(
-        f"{step.service} doesn't pass its gate: {verdict.problem}.",
+        f"{step.service} {what}: {verdict.problem}.",
         hint="The lines above are its last ones. Correct it and deploy again." if lines else "Deploy again.",
         detail="\n".join(lines),
     )
@@ -221,10 +395,15 @@ def _judge(step: Step, verdict: Verdict) -> None:
 def _watch(work: Work) -> None:
     """Look at the new replicas for as long as the longest ``monitor`` of them says."""
     steps = [work.plan.steps[name] for name, done in work.done.items() if done.started]
+    steps = [step for step in steps if step.service not in work.failed]
     steps = [step for step in steps if step.action is not Action.RUN]
     end = time.monotonic() + max((work.service(step).monitor for step in steps), default=0.0)
     before = {step.service: {one.id: one.restarts for one in work.replicas(target(step))} for step in steps}
     while time.monotonic() < end:
         for step in steps:
-            _judge(step, gate.still(before[step.service]))
+            try:
+                _judge(work, step, gate.still(before[step.service]))
+            except GateFailed as error:
+                _goes_on(work, (step.service,), error)
+        steps = [step for step in steps if step.service not in work.failed]
         work.sleep(gate.POLL_SECONDS)

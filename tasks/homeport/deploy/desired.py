@@ -6,19 +6,21 @@ The user's file stays as it is. What is given to Compose has, for a service ``ap
   without the names, addresses and ports that only one can have. The eight characters stand for everything
   that decides what runs, so the same thing has the same name on any machine, and asking Compose for it twice
   changes nothing;
-- a *front* ``api.front``: HAProxy with the service's name, ``container_name``, aliases, addresses and ports.
+- a *front* ``api.front-5e6f7a8b``: HAProxy with the service's name, ``container_name``, aliases, addresses
+  and ports. A service that needs others gets another front, and the old one is kept for the way back.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from homeport.deploy.haproxy import slots_for
+from homeport.deploy.haproxy import host_of, slots_for
 from homeport.model.graph import batches
+from homeport.model.reference import kept_name
 from homeport.model.stack import PARTNER_KEYS, Service, Stack
 
 STACK_LABEL = "io.homeport.stack"
@@ -28,6 +30,8 @@ CONFIG_LABEL = "io.homeport.config"
 SLOTS_LABEL = "io.homeport.slots"
 REPLICA = "replica"
 FRONT = "front"
+HOOK = "hook"
+HOOKS = ("before", "after")
 FRONT_CONFIG = "/usr/local/etc/haproxy/haproxy.cfg"
 """Where the official HAProxy image reads its configuration."""
 
@@ -67,6 +71,14 @@ class Desired:
     sets: Mapping[str, ReplicaSet] = field(hash=False)
     fronts: Mapping[str, Front] = field(hash=False)
     document: Mapping[str, Any] = field(hash=False)
+    hooks: Mapping[tuple[str, str], ReplicaSet] = field(default_factory=dict, hash=False)
+    """By service and time (``before``, ``after``) what runs to its end when the service is replaced."""
+
+    def networks(self, spec: Mapping[str, Any]) -> frozenset[str]:
+        """The networks of a service of the document, by the names that the engine knows them by."""
+        known = self.document.get("networks") or {}
+        own = spec.get("networks") or {}
+        return frozenset(str((known.get(name) or {}).get("name") or f"{self.stack}_{name}") for name in own)
 
 
 def desired(
@@ -91,12 +103,19 @@ def desired(
     for name in _partners_first(stack, images):
         service = stack.services[name]
         sets[name] = _replica_set(stack, service, images[name], files, sets, fronted=name in made)
-    return Desired(stack.name, {name: sets[name] for name in images}, made, _document(stack, sets, made))
+    hooks = {
+        (name, when): _hook(stack, sets[name], when, command)
+        for name in images
+        for when in HOOKS
+        if (command := stack.services[name].hook(when))
+    }
+    document = _document(stack, [*sets.values(), *hooks.values()], made.values())
+    return Desired(stack.name, {name: sets[name] for name in images}, made, document, hooks)
 
 
-def front_name(service: str) -> str:
-    """The front's name as a Compose service. No service that people write is likely to end so."""
-    return f"{service}.front"
+def front_name(service: str, form: str) -> str:
+    """A front's name as a Compose service. No service that people write is likely to end so."""
+    return f"{service}.front-{form}"
 
 
 def _partners_first(stack: Stack, images: Mapping[str, str]) -> list[str]:
@@ -135,7 +154,15 @@ def _replica_set(
         # Else what was stopped for good would come back with the engine, beside what serves.
         spec["restart"] = "unless-stopped"
     spec["scale"] = service.replicas
-    name = f"{service.name}-r{_short([spec, _contents(stack, service, files)])}"
+    # The stack's name, too: on a network that several stacks share each finds its own by this name.
+    name = f"{service.name}-r{_short([stack.name, spec, _contents(stack, service, files)])}"
+    if fronted:
+        spec["networks"] = {
+            network: {**(entry or {}), "aliases": [host_of(name)]}
+            for network, entry in (spec.get("networks") or {"default": None}).items()
+        }
+    # After that: under another name the same image is still the same.
+    spec["image"] = kept_name(service.image, image)
     spec["labels"] = {**(spec.get("labels") or {}), **_labels(stack.name, service.name, REPLICA)}
     return ReplicaSet(service.name, name, image, service.replicas, spec)
 
@@ -202,23 +229,36 @@ def _front(stack: str, service: Service, image: str) -> Front:
         if service.spec.get(key):
             spec[key] = service.spec[key]
     room = {SLOTS_LABEL: str(slots_for(service.replicas))}
-    config = _short([spec, room, service.ports, sorted(service.http_ports)])
+    # How long it may take to stop, and for how many it has room, can change without another front.
+    lasting = {key: value for key, value in spec.items() if key != "stop_grace_period"}
+    config = _short([lasting, service.ports, sorted(service.http_ports)])
     spec["labels"] = {**_labels(stack, service.name, FRONT), CONFIG_LABEL: config, **room}
-    return Front(service.name, front_name(service.name), config, spec)
+    return Front(service.name, front_name(service.name, _short([config, room])), config, spec)
 
 
 def _labels(stack: str, service: str, role: str) -> dict[str, str]:
     return {STACK_LABEL: stack, SERVICE_LABEL: service, ROLE_LABEL: role}
 
 
-def _document(stack: Stack, sets: Mapping[str, ReplicaSet], fronts: Mapping[str, Front]) -> dict[str, Any]:
+def _hook(stack: Stack, own: ReplicaSet, when: str, command: Sequence[str]) -> ReplicaSet:
+    """A container like the new ones, but for what only they should have, that runs a command to its end."""
+    spec = {key: value for key, value in own.spec.items() if key not in {*_OF_THE_FRONT, "deploy"}}
+    if spec.get("networks"):
+        spec["networks"] = {name: _anybody(entry) for name, entry in spec["networks"].items()}
+    labels = {**(spec.get("labels") or {}), **_labels(stack.name, own.service, HOOK)}
+    spec |= {"command": list(command), "restart": "no", "scale": 1, "labels": labels}
+    spec["healthcheck"] = {"disable": True}
+    return ReplicaSet(own.service, f"{own.name}.{when}", own.image, 1, spec)
+
+
+def _document(stack: Stack, sets: Iterable[ReplicaSet], fronts: Iterable[Front]) -> dict[str, Any]:
     kept = {
         key: value
         for key, value in stack.document.items()
         if key in {"networks", "volumes", "secrets", "configs"} and value
     }
-    services = {one.name: dict(one.spec) for one in sets.values()}
-    services |= {front.name: dict(front.spec) for front in fronts.values()}
+    services = {one.name: dict(one.spec) for one in sets}
+    services |= {front.name: dict(front.spec) for front in fronts}
     return {"name": stack.name, **kept, "services": services}
 
 

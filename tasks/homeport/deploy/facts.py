@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ from typing import Any
 from homeport.deploy import front, notes, plan
 from homeport.deploy.haproxy import Route
 from homeport.deploy.plan import Running
-from homeport.engine import containers, git, images
+from homeport.engine import compose, containers, git, images
 from homeport.engine.images import Image
 from homeport.errors import EnvironmentProblem
 from homeport.model.release import Release
@@ -41,9 +40,15 @@ class DeployFacts:
 
 
 def read(
-    document: Mapping[str, Any], cwd: Path, services: Sequence[str], *, pull: bool, lenient: bool
+    document: Mapping[str, Any],
+    cwd: Path,
+    services: Sequence[str],
+    *,
+    files: Sequence[str],
+    pull: bool,
+    lenient: bool,
 ) -> DeployFacts:
-    """Read the facts of the project that ``document`` is, as Compose resolved it.
+    """Read the facts of the project that ``document`` is, as Compose resolved it from ``files``.
 
     Images that the engine doesn't have are pulled if ``pull``; ``lenient``: they aren't needed, for what is
     wanted is an old release. Raises DefinitionError or EnvironmentProblem;
@@ -68,7 +73,7 @@ def read(
         {name: image.id for name, image in found.items()},
         running,
         routes,
-        _contents(first, cwd),
+        _contents(first, cwd, files),
         releases,
         commit,
         dirty,
@@ -108,13 +113,15 @@ def _images(names: Mapping[str, str], pull: bool, lenient: bool) -> dict[str, Im
     return {service: found for service, name in names.items() if (found := there[name])}
 
 
-def _contents(stack: Stack, cwd: Path) -> dict[str, str]:
-    """Digests of what lies in files, so that another content is another configuration."""
+def _contents(stack: Stack, cwd: Path, files: Sequence[str]) -> dict[str, str]:
+    """Digests of what lies in files and variables, so that another content is another configuration."""
     found = {}
+    variables: str | None = None
     for kind in ("secrets", "configs"):
         for name, entry in (stack.document.get(kind) or {}).items():
-            if variable := (entry or {}).get("environment"):
-                value = os.environ.get(str(variable), "")
+            if named := (entry or {}).get("environment"):
+                variables = compose.environment(files, cwd) if variables is None else variables
+                value = compose.variable(str(named), variables)
                 found[f"{kind} {name}"] = hashlib.sha256(value.encode("utf-8", "surrogateescape")).hexdigest()
             path = (entry or {}).get("file")
             if not path:

@@ -11,6 +11,7 @@ Keywords: https://docs.haproxy.org/2.6/configuration.html; commands: management.
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import re
 from collections.abc import Collection, Iterable, Sequence
@@ -85,6 +86,8 @@ class Route:
     held: bool = False
     ports: tuple[int, ...] = ()
     """The ports of the front, where its own configuration said so."""
+    http: frozenset[int] = frozenset()
+    """Those of them that speak HTTP."""
 
     @property
     def other(self) -> str:
@@ -105,6 +108,15 @@ class ServerState:
     @property
     def group(self) -> str:
         return self.name.rstrip("0123456789")
+
+
+def host_of(name: str) -> str:
+    """The name by which a replica set is found: short, and of letters and digits only.
+
+    Names of services may be too long for the name service with what is put behind them (63 characters, RFC
+    1035), and HAProxy takes one that begins with ``_`` for a service record.
+    """
+    return f"r{hashlib.sha256(name.encode('utf-8')).hexdigest()[:16]}"
 
 
 def config(ports: Sequence[int], route: Route, slots: int, *, http: Collection[int]) -> str:
@@ -133,7 +145,7 @@ def config(ports: Sequence[int], route: Route, slots: int, *, http: Collection[i
 
 def _group(group: str, port: int, route: Route, slots: int) -> str:
     if group == route.group and route.name:
-        where = f"{route.name}:{port} resolvers docker init-addr libc,none"
+        where = f"{host_of(route.name)}:{port} resolvers docker init-addr libc,none"
     else:
         where = f"127.0.0.1:{port} resolvers docker init-addr none disabled"
     return f"    server-template {group} 1-{slots} {where}\n"
@@ -143,7 +155,8 @@ def read_route(text: str) -> Route | None:
     """The route in a configuration that :func:`config` made; None in any other."""
     found = _ROUTE.search(text)
     ports = tuple(map(int, re.findall(r"^frontend p(\d+) ", text, re.MULTILINE)))
-    return Route(found["group"], found["name"], bool(found["held"]), ports) if found else None
+    http = frozenset(map(int, re.findall(r"^defaults (\d+) from common\n *mode http$", text, re.MULTILINE)))
+    return Route(found["group"], found["name"], bool(found["held"]), ports, http) if found else None
 
 
 def slots_for(count: int) -> int:
@@ -156,7 +169,8 @@ def fill(ports: Iterable[int], group: str, slots: int, name: str) -> list[str]:
 
     Servers for which there is no address left are out of use by that.
     """
-    return [f"set server b{port}/{group}{slot} fqdn {name}" for port in ports for slot in range(1, slots + 1)]
+    host = host_of(name)
+    return [f"set server b{port}/{group}{slot} fqdn {host}" for port in ports for slot in range(1, slots + 1)]
 
 
 def state(ports: Iterable[int], group: str, slots: int, wanted: str) -> list[str]:
@@ -186,12 +200,16 @@ def parse_states(text: str) -> tuple[ServerState, ...]:
     return tuple(found)
 
 
-def in_flight(text: str, group: str, ports: Iterable[int]) -> int:
-    """How many requests (TCP: connections) the servers of a group still have, by ``show stat``."""
+def in_flight(text: str, group: str, ports: Iterable[int]) -> int | None:
+    """How many requests (TCP: connections) the servers of a group still have, by ``show stat``.
+
+    None if it doesn't say so of every port.
+    """
     backends = {f"b{port}" for port in ports}
     rows = csv.DictReader(io.StringIO(text.strip().removeprefix("# ")))
-    return sum(
-        int(row["scur"] or 0)
+    own = [
+        (row["pxname"], int(row["scur"] or 0))
         for row in rows
         if row["pxname"] in backends and re.fullmatch(rf"{group}\d+", row["svname"] or "")
-    )
+    ]
+    return sum(count for _, count in own) if {name for name, _ in own} == backends else None

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
 from rich.text import Text
 
 from homeport.deploy import facts, notes
+from homeport.deploy.plan import Running
+from homeport.deploy.retention import kept_names
 from homeport.deploy.status import marks, statuses
-from homeport.engine import compose, docker
-from homeport.errors import EXIT_FAILED
-from homeport.model.release import current
-from homeport.report.console import make_console
+from homeport.engine import compose, containers, docker, images, volumes
+from homeport.errors import EXIT_FAILED, DefinitionError, UsageError, did_you_mean
+from homeport.model.release import Release, choose, current
+from homeport.report.console import make_console, show_warnings
 from homeport.report.document import write_json
 from homeport.report.table import plain_table
 from homeport.report.words import plural, seconds
@@ -46,8 +49,18 @@ def status(cwd: Path, files: tuple[str, ...], json: str) -> int:
     )
     if holder is not None:
         console.print(f"Locked: {notes.describe(holder)}.", markup=False)
-    if wrong and now:
-        console.print("'homeport deploy' mends it.")
+    if wrong and now and not any(one.up for one in running.values()):
+        console.print("Nothing of it is up: 'homeport deploy' starts it.")
+    elif wrong and now:
+        back = f"; 'homeport rollback --to {now.id}' goes back to {now.id}" if _astray(now, running) else ""
+        ill = [
+            one.name for one in wrong if len(one.problems) == 1 and _is_ill(running.get(one.name, Running()))
+        ]
+        if len(ill) < len(wrong):
+            console.print(f"'homeport deploy' mends it{back}.", markup=False)
+        for name in ill:
+            words = f"{name} runs, and its health check fails: see 'homeport logs --services {name}'."
+            console.print(words, markup=False, soft_wrap=True)
     if json:
         services = [asdict(one) for one in found]
         lock = notes.describe(holder) if holder else None
@@ -56,11 +69,15 @@ def status(cwd: Path, files: tuple[str, ...], json: str) -> int:
     return EXIT_FAILED if wrong else 0
 
 
-def releases(cwd: Path, files: tuple[str, ...], json: str) -> int:
-    """List the releases, the latest first."""
+def releases(cwd: Path, files: tuple[str, ...], json: str, *, pin: str = "", unpin: str = "") -> int:
+    """List the releases, the latest first; ``pin`` and ``unpin`` name one of them. Raises UsageError."""
     name = _stack(cwd, files)
     found = sorted(notes.releases(name), key=lambda one: -one.number)
-    said = marks(found)
+    for wanted, on in ((pin, True), (unpin, False)):
+        if wanted:
+            notes.pin(choose(found, wanted), on=on)
+    running, _ = facts.look(name)
+    said = marks(found, notes.pinned(name), running)
     console = make_console(sys.stderr if json == "-" else sys.stdout)
     table = plain_table()
     for heading in ("release", "", "when", "took", "who", "revision", "changed", "message"):
@@ -74,8 +91,63 @@ def releases(cwd: Path, files: tuple[str, ...], json: str) -> int:
         table.add_row(*map(Text, (*row, one.message)))
     console.print(table)
     if json:
-        documents = [{**asdict(one), "id": one.id, "outcome": one.outcome.value} for one in found]
+        documents = [
+            {
+                **asdict(one),
+                "id": one.id,
+                "outcome": one.outcome.value,
+                "marks": [word for word in said[one.number].split(", ") if word],
+            }
+            for one in found
+        ]
         write_json(json, {"schema": RELEASES_SCHEMA, "stack": name, "releases": documents})
+    return 0
+
+
+def logs(
+    cwd: Path, files: tuple[str, ...], services: tuple[str, ...], *, follow: bool, lines: int, since: str
+) -> int:
+    """Show what the containers write that serve now; all of them, or those of some services."""
+    name = _stack(cwd, files)
+    running, _ = facts.look(name)
+    for service in services:
+        if service not in running:
+            raise UsageError(
+                f"No container of a service '{service}' is there.",
+                cause=did_you_mean(service, running),
+                hint=f"There are: {', '.join(sorted(running)) or 'none'}.",
+            )
+    wanted = services or tuple(running)
+    # The front's own words are few, and only about what it can't reach.
+    chosen = {
+        one.service
+        for found in map(running.__getitem__, wanted)
+        for one in (*found.plain, *found.sets.get(found.live, ()), *filter(None, [found.front]))
+    }
+    return compose.logs(name, sorted(chosen), follow=follow, lines=lines, since=since) if chosen else 0
+
+
+def down(cwd: Path, files: tuple[str, ...], lock_wait: float, *, everything: bool = False) -> int:
+    """Stop and remove all containers and networks of the stack.
+
+    ``everything``: its volumes with their data, too, its releases, and the names that images are kept by.
+    """
+    name = _stack(cwd, files)
+    console = make_console()
+    with notes.Lock(name, "down", lock_wait, lambda text: console.print(text, markup=False)):
+        there = containers.of_project(name)
+        compose.down(name)
+        notes.end(name)
+        data = volumes.labelled(f"{containers.PROJECT_LABEL}={name}") if everything else {}
+        if everything:
+            volumes.remove(data)
+            own, others = notes.releases(name), notes.releases_elsewhere(name)
+            images.untag(sorted(kept_names(own) - kept_names(others)))
+            notes.forget_all(name)
+    words = f"{name}: {plural(len(there), 'container')}"
+    words += f", {plural(len(data), 'volume')} and all releases removed." if everything else " removed."
+    rest = "Volumes and the list of releases are kept; to what they were, only a new deploy leads back."
+    console.print(words if everything else f"{words} {rest}", markup=False, soft_wrap=True)
     return 0
 
 
@@ -90,6 +162,30 @@ def unlock(cwd: Path, files: tuple[str, ...]) -> int:
     return 0
 
 
+def _astray(release: Release, running: Mapping[str, Running]) -> bool:
+    """Whether something serves that the release doesn't have, as after a deploy that was killed."""
+    return any(
+        running[name].live not in {"", one.replica_set}
+        for name, one in release.services.items()
+        if name in running and not one.one_shot
+    )
+
+
+def _is_ill(runs: Running) -> bool:
+    """Whether it is what it should be, and its health check says no: another deploy changes nothing then."""
+    members = runs.sets.get(runs.live, ())
+    return all(one.running for one in members) and any(one.health == "unhealthy" for one in members)
+
+
 def _stack(cwd: Path, files: tuple[str, ...]) -> str:
+    """The stack's name. A Compose file that can't be read is no reason to show or stop nothing."""
     docker.engine()
-    return str(compose.config(files, cwd).get("name") or "")
+    try:
+        return str(compose.config(files, cwd).get("name") or "")
+    except DefinitionError as error:
+        names = containers.projects_of(cwd)
+        if len(names) != 1:
+            raise
+        told = f"{error.what} {error.cause}".strip()
+        show_warnings((f"{told} So this is about {names[0]}, by its containers.",), make_console(sys.stderr))
+        return names[0]

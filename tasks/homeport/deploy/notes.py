@@ -20,7 +20,10 @@ from homeport.errors import HomeportError
 from homeport.model.release import Release, from_json, to_json
 
 RELEASE_LABEL = "io.homeport.release"
+PIN_LABEL = "io.homeport.pin"
 LOCK_LABEL = "io.homeport.lock"
+BEGUN_LABEL = "io.homeport.begun"
+_BREAKER = f"{LOCK_LABEL}.breaker"
 _WAIT_STEP = 0.5
 _SHORT_STEP = 0.05
 
@@ -55,6 +58,12 @@ def releases(stack: str) -> tuple[Release, ...]:
     return tuple(sorted((one for one in read if one is not None), key=lambda one: one.number))
 
 
+def releases_elsewhere(stack: str) -> tuple[Release, ...]:
+    """All releases of the other stacks of this engine."""
+    read = (from_json(labels.get(RELEASE_LABEL, "")) for labels in volumes.labelled(RELEASE_LABEL).values())
+    return tuple(one for one in read if one is not None and one.stack != stack)
+
+
 def write(release: Release) -> None:
     """Keep a release. Raises ContainerProblem."""
     labels = {RELEASE_LABEL: to_json(release), f"{RELEASE_LABEL}.stack": release.stack}
@@ -72,9 +81,52 @@ def next_number(stack: str) -> int:
     return max((int(number) for number in numbers if number.isdecimal()), default=0) + 1
 
 
+def pinned(stack: str) -> frozenset[int]:
+    """The numbers of the releases that are never let go."""
+    marks = volumes.labelled(f"{PIN_LABEL}={stack}")
+    numbers = (name.removeprefix(_name(stack, "pin-r")) for name in marks)
+    return frozenset(int(number) for number in numbers if number.isdecimal())
+
+
+def pin(release: Release, *, on: bool) -> None:
+    """Keep a release for good, or no longer. Raises ContainerProblem."""
+    name = _name(release.stack, f"pin-{release.id}")
+    if on:
+        volumes.make(name, {PIN_LABEL: release.stack})
+    else:
+        volumes.remove([name])
+
+
+def begin(stack: str, plain: Iterable[str]) -> None:
+    """Note that containers are about to be changed, until :func:`end`. Raises ContainerProblem.
+
+    ``plain`` are the ids of those that run and that homeport hasn't made. If a deploy before this one never
+    ended, what it noted counts.
+    """
+    volumes.mark(_begun_name(stack), {BEGUN_LABEL: " ".join(plain)})
+
+
+def end(stack: str) -> None:
+    """What runs is a release again."""
+    volumes.remove([_begun_name(stack)])
+
+
+def broken_off(stack: str) -> tuple[str, ...] | None:
+    """What a deploy noted that has begun and never ended, because it was killed; None if there is none."""
+    found = volumes.labelled(BEGUN_LABEL).get(_begun_name(stack))
+    return None if found is None else tuple(found.get(BEGUN_LABEL, "").split())
+
+
 def forget(stack: str, gone: Iterable[Release]) -> None:
     """Let go of releases."""
     volumes.remove(_name(stack, release.id) for release in gone)
+
+
+def forget_all(stack: str) -> None:
+    """Let go of all releases, and of what was pinned."""
+    volumes.remove(
+        [*volumes.labelled(f"{RELEASE_LABEL}.stack={stack}"), *volumes.labelled(f"{PIN_LABEL}={stack}")]
+    )
 
 
 _UNREADABLE = Holder("somebody", "an unknown machine", 0, 0.0, "something", "")
@@ -90,14 +142,15 @@ class Lock:
         self._reason, self._nonce = reason, secrets.token_hex(8)
 
     def __enter__(self) -> Lock:
-        end, told = time.monotonic() + self._wait, False
+        start, told = time.monotonic(), False
+        end = start + self._wait
         while True:
             labels = volumes.make(_lock_name(self._stack), self._labels())
             # None where the volume went away between being made and being looked at.
             holder = (_holder(labels) or _UNREADABLE) if labels else None
             if holder is not None and holder.nonce == self._nonce:
                 return self
-            if holder is not None and holder.gone:
+            if holder is not None and holder.gone and time.monotonic() < start + _GIVE_UP:
                 _break(self._stack, holder)
             elif time.monotonic() >= end and (holder is not None or time.monotonic() >= end + _GIVE_UP):
                 raise Locked(
@@ -123,7 +176,7 @@ class Lock:
 
 def _break(stack: str, gone: Holder) -> None:
     """Take away the lock of a process that is gone, and never one that somebody has taken meanwhile."""
-    mark, own = f"{_lock_name(stack)}-{gone.nonce}", {f"{LOCK_LABEL}.breaker": secrets.token_hex(8)}
+    mark, own = f"{_lock_name(stack)}-{gone.nonce}", {_BREAKER: secrets.token_hex(8)}
     if volumes.make(mark, own) != own:
         return  # somebody else is at it
     held = holder_of(stack)
@@ -138,8 +191,9 @@ def holder_of(stack: str) -> Holder | None:
 
 
 def unlock(stack: str) -> None:
-    """Take the lock away, whoever holds it."""
-    volumes.remove([_lock_name(stack)])
+    """Take the lock away, whoever holds it, with what somebody may have left who was about to."""
+    marks = [name for name in volumes.labelled(_BREAKER) if name.startswith(f"{_lock_name(stack)}-")]
+    volumes.remove([_lock_name(stack), *marks])
 
 
 def describe(holder: Holder) -> str:
@@ -184,6 +238,10 @@ def _runs(pid: int) -> bool:
 
 def _name(stack: str, identity: str) -> str:
     return f"homeport-{stack}-{identity}"
+
+
+def _begun_name(stack: str) -> str:
+    return f"homeport-{stack}-begun"
 
 
 def _lock_name(stack: str) -> str:

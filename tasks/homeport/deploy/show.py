@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import sys
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -11,12 +12,17 @@ from rich.text import Text
 
 from homeport.deploy.plan import Action, DeployPlan
 from homeport.deploy.work import Event
+from homeport.errors import HomeportError, WorkFailed
 from homeport.model.release import Release
+from homeport.report.console import make_console, show_error
 from homeport.report.table import plain_table
 from homeport.report.words import plural, seconds
 
 PLAN_SCHEMA = "homeport.deploy-plan/1"
 RESULT_SCHEMA = "homeport.deploy/1"
+
+_QUIET = {"drain", "stopped", "undo", "ran", "failed"}
+"""Ends and beginnings that only the picture needs: the next line, or the error, says the same."""
 
 _STYLES = {
     Action.UNCHANGED: "dim",
@@ -53,25 +59,31 @@ def plan_document(found: DeployPlan) -> dict[str, Any]:
         "stack": found.stack,
         "batches": [list(batch) for batch in found.batches],
         "warnings": list(found.warnings),
-        "services": [
-            {
-                "name": step.service,
-                "action": step.action.value,
-                "why": step.why,
-                "before": step.before,
-                "after": step.target.name if step.target else "",
-                "front": bool(step.front),
-                "new_front": step.new_front,
-            }
-            for step in found.steps.values()
-        ],
+        "services": _services(found),
     }
+
+
+def _services(found: DeployPlan) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": step.service,
+            "action": step.action.value,
+            "why": step.why,
+            "before": step.before,
+            "after": step.target.name if step.target else "",
+            "front": bool(step.front),
+            "new_front": step.new_front,
+        }
+        for step in found.steps.values()
+    ]
 
 
 def teller(console: Console) -> Callable[[Event], None]:
     """A function that shows an event as it happens."""
 
     def tell(event: Event) -> None:
+        if event.what in _QUIET:
+            return
         console.print(
             Text.assemble(
                 (f"{seconds(event.at):>9}  ", "dim"),
@@ -98,9 +110,26 @@ def result(release: Release, events: Iterable[Event], console: Console) -> None:
             console.print(f"  {event.service}: {event.detail} ({event.what})", markup=False)
 
 
-def result_document(release: Release, events: Iterable[Event]) -> dict[str, Any]:
+def left_behind(failed: Mapping[str, HomeportError]) -> int:
+    """Say which services went back alone; returns the exit code."""
+    if not failed:
+        return 0
+    error = WorkFailed(
+        f"{', '.join(failed)} failed and runs as before; the rest of the release runs.",
+        cause="'failure_action: continue' says that such a failure concerns nobody else.",
+        detail="\n".join(f"{error.what}\n{error.detail}" for error in failed.values()),
+    )
+    show_error(error, make_console(sys.stderr))
+    return error.exit_code
+
+
+def result_document(
+    release: Release, plan: DeployPlan, events: Iterable[Event], failed: Mapping[str, HomeportError]
+) -> dict[str, Any]:
     return {
         "schema": RESULT_SCHEMA,
         "release": {**asdict(release), "id": release.id, "outcome": release.outcome.value},
+        "services": _services(plan),
+        "failed": {name: error.as_dict() for name, error in failed.items()},
         "events": [asdict(event) for event in events],
     }

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
+from homeport.deploy.past import has_front
 from homeport.deploy.plan import Running
 from homeport.engine.containers import Container
 from homeport.model.release import Deployed, Outcome, Release, current
@@ -26,14 +27,14 @@ def statuses(running: Mapping[str, Running], releases: Iterable[Release]) -> tup
     """The services of the last release that passed, and whatever else runs."""
     now = current(releases)
     kept = now.services if now else {}
-    there = {name for name, one in running.items() if one.front or _up([*one.plain, *_members(one)])}
+    there = {name for name, one in running.items() if one.up}
     found = [_status(name, kept.get(name), running.get(name, Running())) for name in {*kept, *there}]
     return tuple(sorted(found, key=lambda one: one.name))
 
 
 def _status(name: str, should: Deployed | None, runs: Running) -> ServiceStatus:
     members = runs.sets.get(runs.live, ())
-    up = sum(one.running and one.health in {"", "healthy"} for one in members)
+    up = sum(one.running and one.health != "unhealthy" for one in members)
     wanted = should.count if should else 0
     problems = []
     if should is None:
@@ -50,11 +51,16 @@ def _status(name: str, should: Deployed | None, runs: Running) -> ServiceStatus:
         problems.append(f"{up} of {wanted} containers are well")
     if should and should.front and runs.front is None:
         problems.append("its front is gone")
+    elif should and should.front_name and runs.front and runs.front.service != should.front_name:
+        problems.append(f"its front is {runs.front.service}, not {should.front_name}")
     if runs.front is not None and not runs.front.running:
-        problems.append("its front doesn't run")
-    if should and any(one.running for one in runs.plain):
+        if should is None or should.front:
+            problems.append("its front doesn't run")
+    elif runs.front is not None and not all(one.networks for one in (runs.front, *members) if one.running):
+        problems.append("it or its front is in no network")
+    if should and any(one.active for one in runs.plain):
         problems.append("somebody started it with plain Compose")
-    if runs.held:
+    if runs.held and (should is None or should.front):
         problems.append("its callers wait: a deploy ended in the middle")
     strays = [set_name for set_name, own in runs.sets.items() if set_name != runs.live and _up(own)]
     if strays:
@@ -63,23 +69,37 @@ def _status(name: str, should: Deployed | None, runs: Running) -> ServiceStatus:
     return ServiceStatus(name, runs.live, up, wanted, front, tuple(problems))
 
 
-def _members(runs: Running) -> list[Container]:
-    return [one for own in runs.sets.values() for one in own]
+def _kept(deployed: Deployed, runs: Running) -> bool:
+    return len(runs.sets.get(deployed.replica_set, ())) >= deployed.count and has_front(deployed, runs)
 
 
 def _up(members: Iterable[Container]) -> bool:
-    return any(one.running for one in members)
+    return any(one.active for one in members)
 
 
-def marks(releases: Iterable[Release]) -> dict[int, str]:
-    """By number what is to be said of a release: "runs", or how it failed."""
+def marks(
+    releases: Iterable[Release], pinned: Collection[int], running: Mapping[str, Running]
+) -> dict[int, str]:
+    """By number what is to be said of a release: that it runs, how it failed, what becomes of it.
+
+    One whose containers are not all there any more is ``gone``: a rollback can't go there.
+    """
     everything = list(releases)
     now = current(everything)
-    return {
-        one.number: "runs"
-        if now and one.number == now.number
-        else ""
-        if one.outcome is Outcome.PASSED
-        else one.outcome.value
-        for one in everything
-    }
+
+    def words(one: Release) -> Iterable[str]:
+        if now and one.number == now.number:
+            yield "runs" if any(found.up for found in running.values()) else "current"
+        if one.outcome is not Outcome.PASSED:
+            yield one.outcome.value
+        if one.number in pinned:
+            yield "pinned"
+        if one.irreversible:
+            yield "irreversible"
+        if one.outcome is Outcome.PASSED and not all(
+            deployed.one_shot or _kept(deployed, running.get(name, Running()))
+            for name, deployed in one.services.items()
+        ):
+            yield "gone"
+
+    return {one.number: ", ".join(words(one)) for one in everything}

@@ -16,7 +16,7 @@ import json
 import os
 import socket
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -72,6 +72,68 @@ def get_file(container: str, path: str) -> bytes:
         connection.close()
 
 
+def send(method: str, path: str, body: bytes = b"", kind: str = "application/json") -> tuple[int, str]:
+    """Ask the engine to do something: the HTTP status, and what it says of a failure.
+
+    Raises NoDirectWay if nothing was sent: whether the engine has done it is never in doubt then.
+    """
+    connection = _UnixConnection(socket_path())
+    sent = False
+    try:
+        connection.connect()
+        sent = True
+        connection.request(method, path, body, {"Content-Type": kind})
+        answer = connection.getresponse()
+        content = answer.read()
+        said = json.loads(content).get("message", "") if answer.status >= 400 else ""
+        return answer.status, str(said)
+    except (OSError, http.client.HTTPException, ValueError, AttributeError) as error:
+        if not sent:
+            raise NoDirectWay from error
+        return 599, f"The engine gave no answer: {error}"
+    finally:
+        connection.close()
+
+
+def execute(container: str, argv: Sequence[str], timeout: float) -> tuple[int, bytes, bytes]:
+    """Run a program in a container, without input: its exit code, and what it wrote to its two outputs.
+
+    ``timeout`` is in seconds. Raises NoDirectWay if the engine doesn't answer like one, or not in time.
+    """
+    connection = _UnixConnection(socket_path(), timeout)
+    try:
+        asked = {"AttachStdout": True, "AttachStderr": True, "Cmd": list(argv)}
+        identity = str(_post(connection, f"/containers/{container}/exec", asked)["Id"])
+        out, err = _streams(_post(connection, f"/exec/{identity}/start", {"Detach": False, "Tty": False}))
+        connection.close()  # it ended with the program
+        connection.request("GET", f"/exec/{identity}/json")
+        return int(json.loads(connection.getresponse().read())["ExitCode"]), out, err
+    except (OSError, http.client.HTTPException, ValueError, LookupError, TypeError) as error:
+        raise NoDirectWay from error
+    finally:
+        connection.close()
+
+
+def _post(connection: http.client.HTTPConnection, path: str, document: dict[str, Any]) -> Any:
+    connection.request("POST", path, json.dumps(document), {"Content-Type": "application/json"})
+    answer = connection.getresponse()
+    content = answer.read()
+    if answer.status not in {200, 201}:
+        raise NoDirectWay
+    kind = answer.headers.get_content_type()
+    return json.loads(content) if kind == "application/json" else content
+
+
+def _streams(content: bytes) -> tuple[bytes, bytes]:
+    """The two outputs in one stream (https://docs.docker.com/reference/api/engine/, attach)."""
+    found = {1: bytearray(), 2: bytearray()}
+    while len(content) >= 8:
+        kind, size = content[0], int.from_bytes(content[4:8], "big")
+        found.setdefault(kind, bytearray()).extend(content[8 : 8 + size])
+        content = content[8 + size :]
+    return bytes(found[1]), bytes(found[2])
+
+
 def image_path(reference: str) -> str:
     """The path that describes one image."""
     return f"/images/{quote(reference, safe='/:@')}/json"
@@ -93,8 +155,8 @@ def _get(where: str, paths: list[str]) -> list[tuple[int, Any]]:
 
 
 class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: str) -> None:
-        super().__init__("localhost", timeout=TIMEOUT_SECONDS)
+    def __init__(self, path: str, timeout: float = 0.0) -> None:
+        super().__init__("localhost", timeout=timeout or TIMEOUT_SECONDS)
         self._path = path
 
     def connect(self) -> None:

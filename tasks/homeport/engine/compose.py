@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,6 +14,7 @@ from homeport.engine.containers import ContainerProblem
 from homeport.errors import DefinitionError
 
 OWN_FIELD = "x-homeport"
+_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*=")
 _UP_SECONDS = 600.0
 
 
@@ -58,9 +60,45 @@ def config(files: Sequence[str], cwd: Path) -> dict[str, Any]:
             hint="Correct it there; 'docker compose config' shows the same.",
             detail="\n".join(said.splitlines()[:-1]),
         )
+    for name, spec in document["services"].items():
+        # Compose names the images that it builds so, unless the file names them.
+        spec.setdefault("image", f"{document.get('name')}-{name}")
     for name, own in _own_fields(complete.result().stdout).items():
         document["services"][name][OWN_FIELD] = own
     return document
+
+
+def environment(files: Sequence[str], cwd: Path) -> str:
+    """The variables that Compose resolves a project with, as it lists them: this process' and ``.env``'s."""
+    argv = ["docker", "compose", *(f"--file={file}" for file in files), "config", "--environment"]
+    return process.run(argv, cwd=cwd).stdout
+
+
+def variable(name: str, listed: str) -> str:
+    """The value of a variable in what :func:`environment` says; perhaps with some that isn't its own.
+
+    Compose quotes nothing: a value of several lines ends where the next line can begin another variable.
+    """
+    lines = listed.splitlines()
+    start = next((at for at, line in enumerate(lines) if line.startswith(f"{name}=")), len(lines))
+    end = next((at for at in range(start + 1, len(lines)) if _VARIABLE.match(lines[at])), len(lines))
+    return "\n".join(lines[start:end]).removeprefix(f"{name}=")
+
+
+def logs(project: str, services: Sequence[str], *, follow: bool, lines: int, since: str) -> int:
+    """Show what containers write, as Compose does; returns its exit code."""
+    words = ["--follow"] * follow + [f"--tail={lines}"] * bool(lines) + [f"--since={since}"] * bool(since)
+    return process.attached(["docker", "compose", f"--project-name={project}", "logs", *words, *services])
+
+
+def down(project: str) -> None:
+    """Stop and remove the containers and networks of a project; volumes stay. Raises ContainerProblem."""
+    done = process.run(
+        ["docker", "compose", "--progress=quiet", f"--project-name={project}", "down", "--remove-orphans"],
+        timeout=_UP_SECONDS,
+    )
+    if done.code != 0:
+        raise ContainerProblem(f"Not all of {project} could be removed.", detail=done.stderr.strip())
 
 
 def _own_fields(text: str) -> dict[str, Any]:
@@ -73,12 +111,14 @@ def _own_fields(text: str) -> dict[str, Any]:
     return {name: spec[OWN_FIELD] for name, spec in services.items() if spec and OWN_FIELD in spec}
 
 
-def up(document: Mapping[str, Any], services: Sequence[str], cwd: Path) -> None:
-    """Make and start these services of a document; what runs already stays as it is.
+def up(document: Mapping[str, Any], counts: Mapping[str, int], cwd: Path) -> None:
+    """Make and start so many containers of services of a document; what runs already stays as it is.
 
     Raises ContainerProblem with Compose's words.
     """
-    _apply(document, ["up", "--detach", "--no-deps", "--no-recreate", "--no-build"], services, cwd)
+    words = ["up", "--detach", "--no-deps", "--no-recreate", "--no-build"]
+    scale = [f"--scale={name}={count}" for name, count in counts.items()]
+    _apply(document, [*words, *scale], list(counts), cwd)
 
 
 def create(document: Mapping[str, Any], services: Sequence[str], cwd: Path) -> None:

@@ -5,19 +5,25 @@ from __future__ import annotations
 import io
 import json
 import tarfile
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from homeport.engine import api, process
 from homeport.errors import HomeportError
+from homeport.model.ports import Published, address_of
 
 PROJECT_LABEL = "com.docker.compose.project"
+ONE_OFF_LABEL = "com.docker.compose.oneoff"
 SERVICE_LABEL = "com.docker.compose.service"
-NUMBER_LABEL = "com.docker.compose.container-number"
+FOLDER_LABEL = "com.docker.compose.project.working_dir"
 _AT_ONCE = 8
+_CHECK_SECONDS = 10.0
+_REMOVE_SECONDS = 30.0
 
 
 class ContainerProblem(HomeportError):
@@ -44,8 +50,15 @@ class Container:
     started: str = ""
     networks: Mapping[str, str] = field(default_factory=dict, hash=False)
     """Networks by name, with its address there."""
-    memory: int = 0
-    """The limit in bytes; 0: none."""
+    published: tuple[Published, ...] = ()
+    bindings: tuple[Published, ...] = ()
+    """The ports of the host that it asks for when it starts; ``published`` are those that it has now."""
+    check: tuple[str, ...] = ()
+    """The program of its health check, by which the engine decides on ``health``."""
+    image_name: str = ""
+    """What it was made of, as it was named then."""
+    written: tuple[str, ...] = ()
+    """Volumes by name, and folders of the host, that it may write to."""
 
     @property
     def service(self) -> str:
@@ -55,6 +68,16 @@ class Container:
     @property
     def running(self) -> bool:
         return self.state == "running"
+
+    @property
+    def active(self) -> bool:
+        """Whether it works or will again by itself: also one that is about to be restarted, or paused."""
+        return self.state in {"running", "restarting", "paused"}
+
+    @property
+    def one_off(self) -> bool:
+        """Whether it is somebody's ``docker compose run``, and none of the service's own."""
+        return self.labels.get(ONE_OFF_LABEL, "").lower() == "true"
 
 
 def of_project(project: str, service: str = "") -> tuple[Container, ...]:
@@ -69,6 +92,13 @@ def of_project(project: str, service: str = "") -> tuple[Container, ...]:
         pass
     done = _docker("ps", "--all", "--quiet", "--no-trunc", *(f"--filter=label={label}" for label in wanted))
     return inspect(done.split())
+
+
+def projects_of(folder: Path) -> tuple[str, ...]:
+    """The Compose projects whose containers were made in a folder, by name."""
+    filters = f"--filter=label={FOLDER_LABEL}={folder}"
+    names = _docker("ps", "--all", filters, "--format", f'{{{{.Label "{PROJECT_LABEL}"}}}}')
+    return tuple(sorted(set(names.split())))
 
 
 def inspect(ids: Iterable[str]) -> tuple[Container, ...]:
@@ -103,9 +133,38 @@ def parse(document: Mapping[str, Any]) -> Container:
         health_log=str(log[-1].get("Output") or "").strip(),
         restarts=int(document.get("RestartCount") or 0),
         started=str(state.get("StartedAt") or ""),
+        published=tuple(_ports((document.get("NetworkSettings") or {}).get("Ports"))),
+        bindings=tuple(_ports((document.get("HostConfig") or {}).get("PortBindings"))),
+        check=_check(document.get("Config") or {}),
+        image_name=str((document.get("Config") or {}).get("Image") or ""),
+        written=tuple(
+            str(mount.get("Name") or mount.get("Source") or "")
+            for mount in document.get("Mounts") or ()
+            if mount.get("RW") and mount.get("Type") in {"volume", "bind"}
+        ),
         networks={name: str((one or {}).get("IPAddress") or "") for name, one in networks.items()},
-        memory=int((document.get("HostConfig") or {}).get("Memory") or 0),
     )
+
+
+def _check(config: Mapping[str, Any]) -> tuple[str, ...]:
+    """As the engine runs it (moby: daemon/health.go)."""
+    kind, *words = (config.get("Healthcheck") or {}).get("Test") or ["NONE"]
+    if kind == "CMD":
+        return tuple(words)
+    return (*(config.get("Shell") or ("/bin/sh", "-c")), *words) if kind == "CMD-SHELL" else ()
+
+
+def _ports(listed: Mapping[str, Any] | None) -> Iterable[Published]:
+    for inner, outer in (listed or {}).items():
+        for binding in outer or ():
+            said = str(binding.get("HostPort") or "")
+            if said.isdecimal() and int(said):  # else any that is free, or one of a range
+                yield Published(address_of(binding.get("HostIp")), int(said), inner.partition("/")[2])
+
+
+def running() -> tuple[Container, ...]:
+    """Everything that runs in the engine, whosever it is."""
+    return inspect(_docker("ps", "--quiet", "--no-trunc").split())
 
 
 def memory_used(ids: Iterable[str]) -> dict[str, int]:
@@ -130,9 +189,27 @@ def memory_used(ids: Iterable[str]) -> dict[str, int]:
 
 
 def start(names: Sequence[str]) -> None:
-    """Start containers again. Raises ContainerProblem."""
+    """Start containers again, all at the same time. Raises ContainerProblem."""
+
+    def one(name: str) -> None:
+        try:
+            status, said = api.send("POST", f"/containers/{quote(name)}/start")
+        except api.NoDirectWay:
+            _docker("start", name)
+        else:
+            _check_answer("start", status, said)
+
     if names:
-        _docker("start", *names)
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            list(pool.map(one, names))
+
+
+def resume(names: Sequence[str]) -> None:
+    """Start containers again, also those that somebody paused. Raises ContainerProblem."""
+    paused = [one.id for one in inspect(names) if one.state == "paused"]
+    for one in paused:
+        _docker("unpause", one)
+    start([name for name in names if name not in paused])
 
 
 def stop(names: Sequence[str], seconds: float | None = None) -> None:
@@ -148,12 +225,20 @@ def stop(names: Sequence[str], seconds: float | None = None) -> None:
 
 
 def remove(names: Sequence[str]) -> None:
-    """Remove containers, running or not, with their anonymous volumes; those that are gone are no problem."""
-    if names:
-        done = process.run(["docker", "rm", "--force", "--volumes", "--", *names], timeout=120)
+    """Remove containers, running or not, with their anonymous volumes.
+
+    Those that are gone are no problem, nor those that somebody else is removing: their end is waited for.
+    """
+    left, end = list(names), time.monotonic() + _REMOVE_SECONDS
+    while left:
+        done = process.run(["docker", "rm", "--force", "--volumes", "--", *left], timeout=120)
         words = [line for line in done.stderr.splitlines() if "No such container" not in line]
-        if done.code != 0 and words:
+        if done.code == 0 or not words:
+            return
+        busy = all("already in progress" in line for line in words)
+        if not busy or time.monotonic() >= end:
             raise ContainerProblem("Containers can't be removed.", detail="\n".join(words))
+        time.sleep(0.1)
 
 
 def rename(name: str, new: str) -> None:
@@ -175,21 +260,50 @@ def write_file(name: str, path: str, text: str) -> None:
         entry = tarfile.TarInfo(base)
         entry.size, entry.mode = len(data), 0o644
         archive.addfile(entry, io.BytesIO(data))
-    # A configuration is text, and so is a tar file of it.
-    _docker("cp", "-", f"{name}:{folder}", stdin=packed.getvalue().decode("utf-8"))
+    try:
+        where = f"/containers/{quote(name)}/archive?path={quote(folder)}"
+        status, said = api.send("PUT", where, packed.getvalue(), "application/x-tar")
+    except api.NoDirectWay:
+        # A configuration is text, and so is a tar file of it.
+        _docker("cp", "-", f"{name}:{folder}", stdin=packed.getvalue().decode("utf-8"))
+    else:
+        _check_answer("cp", status, said)
 
 
-def execute(name: str, argv: Sequence[str], *, stdin: str = "", timeout: float = 30.0) -> process.Completed:
-    """Run a program in a container; whatever its exit code is, it is returned."""
-    return process.run(["docker", "exec", "--interactive", name, *argv], stdin=stdin, timeout=timeout)
+def execute(name: str, argv: Sequence[str], *, timeout: float = 30.0) -> process.Completed:
+    """Run a program in a container, without input; whatever its exit code is, it is returned."""
+    try:
+        code, out, err = api.execute(name, argv, timeout)
+    except api.NoDirectWay:
+        return process.run(["docker", "exec", name, *argv], timeout=timeout)
+    return process.Completed(
+        tuple(argv), code, out.decode("utf-8", "replace"), err.decode("utf-8", "replace")
+    )
+
+
+def passes(one: Container) -> bool:
+    """Whether a container's own health check passes now. False as well where it can't be asked directly."""
+    if not one.check:
+        return False
+    try:
+        return api.execute(one.id, one.check, _CHECK_SECONDS)[0] == 0
+    except api.NoDirectWay:
+        return False
+
+
+def _check_answer(what: str, status: int, said: str) -> None:
+    if status >= 400:
+        raise _problem(what, said)
+
+
+def _problem(what: str, said: str) -> ContainerProblem:
+    return ContainerProblem(
+        f"'docker {what}' failed.", detail=said, hint="'homeport status' shows what runs."
+    )
 
 
 def _docker(*words: str, stdin: str = "", timeout: float = 60.0) -> str:
     done = process.run(["docker", *words], stdin=stdin, timeout=timeout)
     if done.code != 0:
-        raise ContainerProblem(
-            f"'docker {words[0]}' failed.",
-            detail=done.stderr.strip(),
-            hint="'homeport status' shows what runs.",
-        )
+        raise _problem(words[0], done.stderr.strip())
     return done.stdout

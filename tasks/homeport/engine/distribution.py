@@ -45,6 +45,7 @@ class Distribution:
         self._logins = Logins(self._transport)
         self._schemes: dict[str, str] = {}
         self._probes = SingleFlight[str, str]()
+        self._read: set[tuple[str, str, str]] = set()  # blobs that were had whole: host, repository, digest
         self._lock = threading.Lock()
         self._threads: ThreadPoolExecutor | None = None
 
@@ -97,6 +98,7 @@ class Distribution:
         reply = self._send("GET", place, f"blobs/{digest}", deadline, most=CONFIG_MOST)
         self._expect(place, reply, 200)
         manifests.verify(reply.body, digest)
+        self._read.add((place.host, place.repository, digest))
         config = parsed(reply.body, "the image's configuration")
         if not manifests.is_for(config, wanted):
             raise RegistryProblem("absent", f"its image isn't for {platform}")
@@ -115,7 +117,12 @@ class Distribution:
             if problem.kind == "absent":
                 return False
             raise
-        parts = {part.digest: part for image in images for part in manifests.blobs(image)}
+        parts = {
+            part.digest: part
+            for image in images
+            for part in manifests.blobs(image)
+            if (place.host, place.repository, part.digest) not in self._read
+        }
         return all(self._all(lambda part: self._has(place, part, deadline), parts.values()))
 
     def tag(self, manifest: Manifest, reference: str) -> None:

@@ -11,8 +11,9 @@ from homeport.engine.containers import ContainerProblem
 
 # HAProxy's command line has no client of its own. Debian's image has bash, Alpine's has nc.
 _TALK = (
-    'if command -v bash >/dev/null; then exec bash -c "exec 3<>/dev/tcp/127.0.0.1/{port}; cat >&3; cat <&3"; '
-    "else exec nc 127.0.0.1 {port}; fi"
+    "if command -v bash >/dev/null; then "
+    'exec bash -c \'exec 3<>/dev/tcp/127.0.0.1/{port}; printf "%s\\\\n" "$0" >&3; cat <&3\' "$0"; '
+    "else printf '%s\\n' \"$0\" | nc 127.0.0.1 {port}; fi"
 )
 
 _CONNECT = (
@@ -26,7 +27,7 @@ def tell(front: str, commands: Sequence[str], port: int) -> str:
     """Give a front commands; returns its answers one after the other. Raises ContainerProblem."""
     if not commands:
         return ""
-    done = containers.execute(front, ["sh", "-c", _TALK.format(port=port)], stdin="; ".join(commands) + "\n")
+    done = containers.execute(front, ["sh", "-c", _TALK.format(port=port), "; ".join(commands)])
     if done.code != 0:
         raise ContainerProblem("A front doesn't take commands.", cause=done.stderr.strip(), detail=front)
     return done.stdout

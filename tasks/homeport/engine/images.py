@@ -83,6 +83,12 @@ def tag(image: str, name: str) -> bool:
     return process.run(["docker", "image", "tag", image, name]).code == 0
 
 
+def untag(names: Iterable[str]) -> None:
+    """Take names away; an image that has no other, and that no container has, goes with its last one."""
+    for name in names:
+        process.run(["docker", "image", "rm", "--", name], timeout=120)
+
+
 def pull(reference: str) -> tuple[bool, str]:
     """Fetch an image from its registry; whether that worked, and the last words."""
     done = process.run(["docker", "pull", "--quiet", reference], timeout=1800)

@@ -66,6 +66,14 @@ def run(
     return Completed(tuple(argv), child.process.returncode, out.decode("utf-8", errors), _text(err))
 
 
+def attached(argv: Sequence[str]) -> int:
+    """Run a program with this terminal, until it ends or the user ends it; returns its exit code."""
+    try:
+        return subprocess.run(list(argv), check=False, stdin=subprocess.DEVNULL).returncode
+    except FileNotFoundError as error:
+        raise missing(argv[0]) from error
+
+
 class Child:
     """A running program in its own process group, so that Ctrl-C reaches it only through ``stop``."""
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from homeport.errors import UsageError, did_you_mean
 from homeport.model.reference import is_registry_prefix
+from homeport.model.tiers import DEFAULT_TIERS, Tier
 
 
 @dataclass(frozen=True)
@@ -39,10 +40,73 @@ class BuildConfig:
 
 
 @dataclass(frozen=True)
+class DeployConfig:
+    """``[deploy]``: the defaults of ``homeport deploy`` and ``homeport rollback``."""
+
+    files: tuple[str, ...] = ()
+    """Compose files; none: Compose's own look-up."""
+    gate: int = 120
+    """Seconds that a new replica has to get healthy."""
+    run: int = 600
+    """Seconds that one-shot services and commands before and after have."""
+    keep: int = 10
+    """Releases that are kept ready to run again; the running, the previous and pinned ones always are."""
+    front_image: str = "haproxy:3.0"
+    """The image of the fronts; the environment variable HAPROXY_IMAGE counts before it."""
+    before: tuple[str, ...] = ()
+    """Commands for this machine before anything is touched; a failure ends the deploy."""
+    after: tuple[str, ...] = ()
+    """Commands for this machine when everything new has its traffic; a failure undoes the deploy."""
+
+
+@dataclass(frozen=True)
+class ResourcesConfig:
+    """``[resources]``: the policy of ``homeport resources``."""
+
+    files: tuple[str, ...] = ()
+    """Compose files; none: Compose's own look-up."""
+    host: str = ""
+    """What the stack runs on, such as ``4cpu,16g``; none: the engine is asked, if one answers."""
+    services: Mapping[str, str] = field(default_factory=dict)
+    """The tier of services by name, before any label or rule."""
+    tiers: Mapping[str, Tier] = field(default_factory=lambda: dict(DEFAULT_TIERS))
+    """``[resources.tiers.NAME]``: tiers over the default ones, and new ones."""
+
+
+@dataclass(frozen=True)
+class Suppression:
+    """``[audit.suppress.NAME]``: findings that may stay as they are."""
+
+    rule: str = ""
+    """The rule's id."""
+    paths: tuple[str, ...] = ()
+    """Files, with wildcards; none: all."""
+    reason: str = ""
+    """Why; there has to be one."""
+    until: str = ""
+    """The last day that it counts, such as 2027-03-31; none: for good."""
+
+
+@dataclass(frozen=True)
+class AuditConfig:
+    """``[audit]``: what ``homeport audit`` looks for."""
+
+    also: tuple[str, ...] = ()
+    """Rules that are off unless they are named here: ``base-unpinned``."""
+    build_cache: str = ""
+    """The cache of a service's builds: ``type=registry,ref=registry.example/team/{service}:cache``, say."""
+    suppress: Mapping[str, Suppression] = field(default_factory=dict)
+    """Findings that may stay, each under a name of its own."""
+
+
+@dataclass(frozen=True)
 class Config:
     """Everything configured."""
 
     build: BuildConfig = field(default_factory=BuildConfig)
+    deploy: DeployConfig = field(default_factory=DeployConfig)
+    resources: ResourcesConfig = field(default_factory=ResourcesConfig)
+    audit: AuditConfig = field(default_factory=AuditConfig)
 
 
 def parse_config(document: Mapping[str, Any], source: str) -> Config:
@@ -74,6 +138,15 @@ def _value(hint: Any, value: Any, source: str, key: str) -> Any:
         if isinstance(value, Mapping):
             return _parse(typing.cast("type[Any]", hint), value, source, f"{key}.")
         raise UsageError(f"{source}: '{key}' must be a table, [{key}].")
+    if typing.get_origin(hint) is Mapping:
+        kind = typing.get_args(hint)[1]
+        if isinstance(value, Mapping):
+            return {name: _value(kind, item, source, f"{key}.{name}") for name, item in value.items()}
+        raise UsageError(f"{source}: '{key}' must be a table, [{key}].")
+    if hint is float:
+        if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < float("inf"):
+            return float(value)
+        raise UsageError(f"{source}: '{key}' must be a number of 0 or more, not {value!r}.")
     if hint is int:
         if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
             return value

@@ -62,7 +62,7 @@ def parse(text: str) -> Dockerfile:
                 instruction = _instruction(line, reader.escape)
                 _check(instruction)
                 heredocs = tuple(map(reader.heredoc, _announced(instruction, line)))
-                found.append(replace(instruction, heredocs=heredocs, line=first))
+                found.append(replace(instruction, heredocs=heredocs, line=first, last=reader.position))
         except (DockerfileSyntaxError, ExpansionError) as error:
             raise DockerfileSyntaxError(str(error), first) from error
     if not found:

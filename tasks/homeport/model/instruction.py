@@ -10,7 +10,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from homeport.model.expansion import SPACE, ExpansionError, shell_words
@@ -58,8 +58,8 @@ class Heredoc:
 class Instruction:
     """One instruction: upper-case keyword, flags in order as (name, value), the rest joined to one line.
 
-    Flags have their quotes and escapes resolved, the value has not. ``line`` is the first, counted from 1.
-    ``escape`` is the escape character of the file.
+    Flags have their quotes and escapes resolved, the value has not. ``line`` is the first, counted from 1,
+    ``last`` the last, that of here-documents included. ``escape`` is the escape character of the file.
     """
 
     keyword: str
@@ -68,6 +68,7 @@ class Instruction:
     heredocs: tuple[Heredoc, ...] = ()
     line: int = 0
     escape: str = "\\"
+    last: int = field(default=0, compare=False)
 
 
 def fields(value: str) -> tuple[str, ...]:

@@ -89,6 +89,16 @@ def cache_reference(registry: str, target: str, branch: str) -> str:
     return f"{registry}/cache:{slug(target, 60)}.{slug(branch, _TAG_MOST - 61)}"
 
 
+def kept_name(reference: str, image: str) -> str:
+    """The name that an image has for as long as a release needs it: ``x/api:homeport-1a2b3c4d5e6f``.
+
+    ``image`` is its id. An image that is only known by its id gets none.
+    """
+    if reference.startswith("sha256:"):
+        return image
+    return f"{repository(reference)}:homeport-{image.removeprefix('sha256:')[:12]}"
+
+
 def repository(reference: str) -> str:
     """A reference without its tag and digest: ``127.0.0.1:5000/app:1`` is in ``127.0.0.1:5000/app``."""
     name = reference.partition("@")[0]

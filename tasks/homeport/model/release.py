@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 import re
-import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from enum import Enum
-from typing import Any
 
 from homeport.errors import UsageError, did_you_mean
 
@@ -36,6 +32,8 @@ class Deployed:
     count: int = 1
     front: bool = False
     one_shot: bool = False
+    front_name: str = ""
+    """Which front it had; empty if it had none, or was deployed when there was one for all forms."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +57,10 @@ class Release:
     dirty: bool = False
     message: str = ""
     of: int = 0
-    document: str = ""
-    """The Compose document, packed (:func:`pack`), with a digest in place of each variable's value."""
+    irreversible: bool = False
+    """What it did to data, say, is nothing that older releases can live with."""
+    shared: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """How its networks and volumes were defined: a digest by kind and name."""
 
     @property
     def id(self) -> str:
@@ -92,23 +92,6 @@ def from_json(text: str) -> Release | None:
         return None
 
 
-def pack(document: Mapping[str, Any]) -> str:
-    """A document in few characters."""
-    text = json.dumps(document, separators=(",", ":"), ensure_ascii=True)
-    return base64.b64encode(zlib.compress(text.encode("ascii"), 9)).decode("ascii")
-
-
-def unpack(text: str) -> dict[str, Any]:
-    """What :func:`pack` packed. Raises ValueError for anything else."""
-    try:
-        document = json.loads(zlib.decompress(base64.b64decode(text, validate=True)))
-    except (zlib.error, binascii.Error, RecursionError) as error:
-        raise ValueError(str(error)) from error
-    if isinstance(document, dict):
-        return document
-    raise ValueError("no document")
-
-
 def current(releases: Iterable[Release]) -> Release | None:
     """The release that should be running: the last that passed."""
     passed = [release for release in releases if release.outcome is Outcome.PASSED]
@@ -126,9 +109,35 @@ def previous(releases: Iterable[Release]) -> Release | None:
     others = [
         release
         for release in everything
-        if release.outcome is Outcome.PASSED and now and _sets(release) != _sets(now)
+        if release.outcome is Outcome.PASSED and now and _forms(release) != _forms(now)
     ]
     return max(others, key=lambda release: release.number, default=None)
+
+
+def barrier(releases: Iterable[Release], target: Release) -> Release | None:
+    """The first release after ``target`` that can't be gone back past, up to the current one."""
+    everything = list(releases)
+    now = current(everything)
+    between = [
+        release
+        for release in everything
+        if release.irreversible
+        and release.outcome is Outcome.PASSED
+        and target.number < release.number <= (now.number if now else 0)
+    ]
+    return min(between, key=lambda release: release.number, default=None)
+
+
+def superseded(releases: Iterable[Release], pinned: Collection[int], keep: int) -> tuple[Release, ...]:
+    """The releases that the policy lets go: all but the last ``keep`` that passed, and those after them.
+
+    Never the current, the previous or a pinned one.
+    """
+    everything = sorted(releases, key=lambda release: release.number)
+    passed = [release for release in everything if release.outcome is Outcome.PASSED]
+    oldest = passed[-min(max(keep, 1), len(passed))].number if passed else 0
+    safe = {one.number for one in (current(everything), previous(everything)) if one} | set(pinned)
+    return tuple(one for one in everything if one.number < oldest and one.number not in safe)
 
 
 def choose(releases: Iterable[Release], wanted: str) -> Release:
@@ -170,5 +179,5 @@ def choose(releases: Iterable[Release], wanted: str) -> Release:
     )
 
 
-def _sets(release: Release) -> dict[str, str]:
-    return {name: service.replica_set for name, service in release.services.items()}
+def _forms(release: Release) -> dict[str, tuple[str, str]]:
+    return {name: (service.replica_set, service.front_name) for name, service in release.services.items()}

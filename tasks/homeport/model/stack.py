@@ -7,6 +7,7 @@ deploy.md); what has no field there stands under ``x-homeport``.
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -20,7 +21,8 @@ STOP_FIRST = "stop-first"
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(us|µs|ms|s|m|h)")
 _UNITS = {"us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
-_OWN_KEYS = {"ports", "mode", "drain"}
+_OWN_KEYS = {"ports", "mode", "drain", "before", "after"}
+ROLLBACK, PAUSE, CONTINUE = "rollback", "pause", "continue"
 PARTNER_KEYS = ("network_mode", "pid", "ipc")
 _SOCKETS = (".sock", "/docker.sock")
 _URL = re.compile(r"\bhttp://[^\s'\"|;)]+")
@@ -50,6 +52,8 @@ class Service:
     exposed: tuple[int, ...] = ()
     checked: bool = False
     awaited: bool = False
+    fronted: bool | None = None
+    """What a release says of its having a front; None: whatever can be."""
 
     @cached_property
     def needs(self) -> dict[str, str]:
@@ -93,13 +97,16 @@ class Service:
 
     @cached_property
     def ports(self) -> tuple[int, ...]:
-        """The TCP ports that others may reach it by: published, exposed, of its image, of ``x-homeport``."""
-        return tuple(sorted({*self._own_ports, *self.exposed}))
+        """The TCP ports that others may reach it by: published, and exposed by the file or its image.
+
+        A list under ``x-homeport: ports`` takes the place of what is exposed.
+        """
+        return tuple(sorted({*self._own_ports, *(() if "ports" in self._own else self.exposed)}))
 
     @cached_property
     def _own_ports(self) -> tuple[int, ...]:
         found = [port.target for port in self.published if port.protocol == "tcp"]
-        return (*found, *self._exposed_as("tcp"), *self._own.get("ports", ()))
+        return (*found, *self._own.get("ports", self._exposed_as("tcp")))
 
     def _exposed_as(self, protocol: str) -> list[int]:
         items = (str(item).partition("/") for item in self.spec.get("expose") or ())
@@ -168,6 +175,8 @@ class Service:
     @property
     def can_have_front(self) -> bool:
         """Whether a front can take its name and ports."""
+        if self.fronted is not None:
+            return self.fronted
         return bool(self.ports) and not (
             self.network_mode or self.has_udp or self.partners or self.one_shot or self.replicas == 0
         )
@@ -201,8 +210,29 @@ class Service:
         return seconds_of(self._update.get("monitor"), 0.0)
 
     @property
-    def rolls_back(self) -> bool:
-        return str(self._update.get("failure_action") or "rollback") == "rollback"
+    def failure_action(self) -> str:
+        """What a failure of it means for the release (``update_config.failure_action``).
+
+        ``rollback``: all of it is undone; ``pause``: everything stays as it is then; ``continue``: only this
+        service goes back. Swarm pauses where the file says nothing; here nobody watches each deploy.
+        """
+        return str(self._update.get("failure_action") or ROLLBACK)
+
+    @property
+    def portions(self) -> tuple[int, ...]:
+        """How many replicas run after each portion of new ones (``update_config.parallelism``; 0: all)."""
+        size = int(self._update.get("parallelism") or 0) or self.replicas
+        return tuple(min(count + size, self.replicas) for count in range(0, self.replicas, max(size, 1)))
+
+    @property
+    def delay(self) -> float:
+        """Seconds between two portions (``update_config.delay``)."""
+        return seconds_of(self._update.get("delay"), 0.0)
+
+    def hook(self, when: str) -> tuple[str, ...]:
+        """The command that runs in a container of its own ``before`` or ``after`` the service is replaced."""
+        said = self._own.get(when) or ()
+        return tuple(shlex.split(said)) if isinstance(said, str) else tuple(said)
 
     @property
     def _deploy(self) -> Mapping[str, Any]:
@@ -306,6 +336,17 @@ def _check_own(name: str, own: object) -> None:
     if not isinstance(ports, list) or not all(type(port) is int and 0 < port < 65536 for port in ports):
         raise DefinitionError(f"Service '{name}': x-homeport ports is a list of port numbers, not {ports!r}.")
     seconds_of(own.get("drain"), 0.0)
+    for when in ("before", "after"):
+        said = own.get(when, "")
+        try:
+            words = shlex.split(said) if isinstance(said, str) else said
+        except ValueError:
+            words = None
+        if not isinstance(words, list) or not all(isinstance(word, str) and word for word in words):
+            raise DefinitionError(
+                f"Service '{name}': x-homeport {when} is a command, not {said!r}.",
+                hint="Like Compose's 'command': one text, or a list of words.",
+            )
 
 
 def _port_of(url: str) -> int:

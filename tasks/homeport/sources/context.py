@@ -36,6 +36,22 @@ class Reads:
         return any(path in exact or path.startswith(folders) for path in paths)
 
 
+@dataclass(frozen=True)
+class Choice:
+    """What sources lead to in one context, with nothing hashed.
+
+    ``folder`` is absolute, ``above`` are the folders that come along without what else is in them,
+    ``deciding`` is that of :class:`Reads`.
+    """
+
+    folder: str
+    tree: Tree
+    ignore: Ignore
+    nodes: tuple[Node, ...]
+    above: tuple[Node, ...]
+    deciding: frozenset[str]
+
+
 class Contexts:
     """One look at all contexts: each folder is walked once for each ignore file, each file read once."""
 
@@ -49,10 +65,23 @@ class Contexts:
 
         Raises SourceProblem for what can't be read, PatternError for an ignore file that is wrong.
         """
+        chosen = self.choose(folder, dockerfile, sources)
+        listing = self._listing(chosen.tree, chosen.nodes, chosen.above)
+        return Reads(chosen.folder, chosen.ignore, sources, chosen.nodes, listing, chosen.deciding)
+
+    def choose(
+        self,
+        folder: Path,
+        dockerfile: Path | None,
+        sources: tuple[Source, ...],
+        patterns: tuple[str, ...] | None = None,
+    ) -> Choice:
+        """Like :meth:`read`, but no content is read; ``patterns`` take the place of the ignore file's."""
         deciding = {str(path) for path in ignore_files(folder, dockerfile)}
         for path in deciding:
             self.disk.note(path)
-        patterns = _patterns(ignore_files(folder, dockerfile))
+        if patterns is None:
+            patterns = _patterns(ignore_file(folder, dockerfile))
         key = (os.path.realpath(folder), patterns)
         if key not in self._trees:
             ignore = Ignore(patterns)
@@ -68,8 +97,7 @@ class Contexts:
                 above |= {folder.path: folder for node in chosen for folder in tree.above(node)}
         found = tuple(nodes[path] for path in sorted(nodes) if not _covered(path, nodes))
         folders = tuple(above[path] for path in sorted(above) if path not in nodes)
-        listing = self._listing(tree, found, folders)
-        return Reads(key[0], ignore, sources, found, listing, frozenset(deciding))
+        return Choice(key[0], tree, ignore, found, folders, frozenset(deciding))
 
     def _listing(self, tree: Tree, nodes: tuple[Node, ...], folders: tuple[Node, ...]) -> Listing:
         digests = [(node.path, tree.digest(node).hex()) for node in nodes]
@@ -92,8 +120,12 @@ def ignore_files(context: Path, dockerfile: Path | None) -> tuple[Path, ...]:
     return (*own, context / ".dockerignore")
 
 
-def _patterns(files: tuple[Path, ...]) -> tuple[str, ...]:
-    found = next((path for path in files if path.is_file()), None)
+def ignore_file(context: Path, dockerfile: Path | None) -> Path | None:
+    """The ignore file that counts; None if there is none."""
+    return next((path for path in ignore_files(context, dockerfile) if path.is_file()), None)
+
+
+def _patterns(found: Path | None) -> tuple[str, ...]:
     if found is None:
         return ()
     try:

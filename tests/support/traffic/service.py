@@ -2,8 +2,9 @@
 
 HTTP on PORT (default 8000): ``/`` says the version, ``/slow?s=3`` after a while, ``POST /note`` writes the
 body's first line to the log, ``/ws`` is a WebSocket that echoes, ``/health``. Lines of text on PORT + 1000,
-each answered with version and line. Starts after START_SECONDS; HEALTH=bad never gets healthy. On SIGTERM it
-takes no more connections, finishes what it has and ends, as web servers do. Standard library only.
+each answered with version and line. TLS=<pem file>: HTTPS instead of HTTP. Starts after START_SECONDS;
+HEALTH=bad never gets healthy. On SIGTERM it takes no more connections, finishes what it has and ends, as web
+servers do. Standard library only.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import hashlib
 import json
 import os
 import signal
+import ssl
 import sys
 from urllib.parse import parse_qs, urlsplit
 
@@ -108,6 +110,14 @@ async def line(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
         writer.close()
 
 
+def tls() -> ssl.SSLContext | None:
+    if not (file := os.environ.get("TLS")):
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    return context
+
+
 async def main() -> None:
     await asyncio.sleep(float(os.environ.get("START_SECONDS", "0")))
     if os.environ.get("CRASH"):
@@ -115,7 +125,7 @@ async def main() -> None:
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stopping.set)
     servers = [
-        await asyncio.start_server(http, LISTEN, PORT),
+        await asyncio.start_server(http, LISTEN, PORT, ssl=tls()),
         await asyncio.start_server(line, LISTEN, PORT + 1000),
     ]
     print(f"version {VERSION} listens on {PORT}", flush=True)
