@@ -10,7 +10,8 @@ from homeport.commands.build import build
 from homeport.commands.deploy import deploy, rollback
 from homeport.commands.doctor import doctor
 from homeport.commands.look import down, logs, releases, status, unlock
+from homeport.commands.resources import resources
 
 namespace = Collection()
-for _task in (build, deploy, rollback, status, logs, releases, unlock, down, doctor):
+for _task in (build, deploy, rollback, status, logs, releases, unlock, down, resources, doctor):
     namespace.add_task(_task)

@@ -1,0 +1,1 @@
+"""The limits of services: planned by tier, and written into Compose files line by line."""
