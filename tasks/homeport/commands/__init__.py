@@ -6,6 +6,7 @@ Flows are imported when a task runs, so that ``invoke --list`` stays quick.
 
 from invoke import Collection
 
+from homeport.commands.audit import audit
 from homeport.commands.build import build
 from homeport.commands.deploy import deploy, rollback
 from homeport.commands.doctor import doctor
@@ -13,5 +14,5 @@ from homeport.commands.look import down, logs, releases, status, unlock
 from homeport.commands.resources import resources
 
 namespace = Collection()
-for _task in (build, deploy, rollback, status, logs, releases, unlock, down, resources, doctor):
+for _task in (build, deploy, rollback, status, logs, releases, unlock, down, resources, audit, doctor):
     namespace.add_task(_task)

@@ -1,0 +1,1 @@
+"""``homeport audit``: what Dockerfiles, contexts and Compose files do badly, and mending that."""

@@ -1,0 +1,78 @@
+"""What other programs find, among our own findings: each thing once. Pure but for :func:`ask`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from homeport.audit.finding import Finding, Rule, Severity
+from homeport.engine import linters
+from homeport.engine.linters import CanNotSay, Said
+
+PROGRAMS: dict[str, Callable[[Sequence[str], Path], list[Said]]] = {
+    "buildkit": linters.buildkit,
+    "hadolint": linters.hadolint,
+}
+"""By the first part of a rule's id (``hadolint/DL3008``), in the order in which they count."""
+
+_OURS = {
+    "buildkit/SecretsUsedInArgOrEnv",
+    "hadolint/DL3002",
+    "hadolint/DL3006",
+    "hadolint/DL3007",
+    "hadolint/DL3057",
+}
+"""What our own rules look at, too (secrets, root, versions, health): they decide."""
+_AGAINST = {"hadolint/DL3042", "hadolint/DL3060", "hadolint/DL3009", "hadolint/DL3019"}
+"""Advice to empty a cache, or keep none: with a cache mount, which is better, it is wrong."""
+_SAME = {
+    "hadolint/DL4000": "buildkit/MaintainerDeprecated",
+    "hadolint/DL3025": "buildkit/JSONArgsRecommended",
+    "hadolint/DL3000": "buildkit/WorkdirRelativePath",
+    "hadolint/DL3024": "buildkit/DuplicateStageName",
+    "hadolint/DL4003": "buildkit/MultipleInstructionsDisallowed",
+    "hadolint/DL4004": "buildkit/MultipleInstructionsDisallowed",
+    "hadolint/DL3012": "buildkit/MultipleInstructionsDisallowed",
+    "hadolint/DL3063": "buildkit/ConsistentInstructionCasing",
+}
+"""By rule of hadolint the check of BuildKit that says the same."""
+
+
+def ask(dockerfiles: Sequence[str], root: Path) -> tuple[list[Finding], tuple[str, ...]]:
+    """What the programs that are there find in Dockerfiles, and why another one could say nothing.
+
+    hadolint is missed by nobody who doesn't use it, so only its failures are named.
+    """
+    found: list[Finding] = []
+    problems = []
+    with ThreadPoolExecutor(len(PROGRAMS)) as pool:
+        asked = {name: pool.submit(program, dockerfiles, root) for name, program in PROGRAMS.items()}
+        for name, answer in asked.items():
+            try:
+                found += [finding(name, one) for one in answer.result()]
+            except CanNotSay as error:
+                if name != "hadolint" or error.cause:
+                    problems.append(f"Left out: {' '.join(filter(None, (error.what, error.cause)))}")
+    return found, tuple(problems)
+
+
+def finding(program: str, said: Said) -> Finding:
+    """One of another program's findings as ours."""
+    levels = {"error": Severity.ERROR, "warning": Severity.WARNING}
+    severity = levels.get(said.level, Severity.NOTE)
+    where = f"See {said.source}." if said.source else "See its documentation."
+    rule = Rule(f"{program}/{said.rule}", severity, f"{said.rule} of {program}", where, said.source)
+    return Finding(rule, said.path, said.line, said.what, where, about=said.rule)
+
+
+def without_repetition(others: Iterable[Finding]) -> list[Finding]:
+    """Findings of other programs without what our rules say, what would be wrong beside them, and copies."""
+    listed = list(others)
+    said = {(one.rule.id, one.path, one.line) for one in listed}
+    return [
+        one
+        for one in dict.fromkeys(listed)
+        if one.rule.id not in _OURS | _AGAINST
+        and (_SAME.get(one.rule.id, ""), one.path, one.line) not in said
+    ]

@@ -1,0 +1,63 @@
+"""Findings as SARIF 2.1.0, which GitHub, GitLab and editors show (docs.oasis-open.org/sarif/sarif/v2.1.0)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import quote
+
+from homeport import __version__
+from homeport.audit.finding import Finding, Rule
+from homeport.audit.suppress import Sifted
+
+_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+_PROJECT = "https://github.com/homeport-dev/homeport"
+
+
+def document(found: Sifted, rules: Iterable[Rule]) -> dict[str, Any]:
+    """The whole of it; suppressed findings are among the results, marked so, with their reason."""
+    listed = list(rules)
+    index = {rule.id: position for position, rule in enumerate(listed)}
+    results = [_result(one, index) for one in found.open]
+    results += [
+        {**_result(one, index), "suppressions": [{"kind": "external", "justification": reason}]}
+        for one, reason in found.suppressed
+    ]
+    driver = {
+        "name": "homeport",
+        "semanticVersion": __version__,
+        "informationUri": _PROJECT,
+        "rules": [_rule(rule) for rule in listed],
+    }
+    run = {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}
+    return {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}
+
+
+def _rule(rule: Rule) -> dict[str, Any]:
+    return {
+        "id": rule.id,
+        "shortDescription": {"text": f"{rule.title}."},
+        "fullDescription": {"text": rule.why},
+        "helpUri": rule.source,
+        "defaultConfiguration": {"level": rule.severity.value},
+    }
+
+
+def _result(one: Finding, index: dict[str, int]) -> dict[str, Any]:
+    place: dict[str, Any] = {"artifactLocation": {"uri": quote(one.path), "uriBaseId": "%SRCROOT%"}}
+    if one.line:
+        place["region"] = {"startLine": one.line}
+    return {
+        "ruleId": one.rule.id,
+        "ruleIndex": index[one.rule.id],
+        "level": one.rule.severity.value,
+        "message": {"text": f"{one.what}. {one.fix}"},
+        "locations": [{"physicalLocation": place}],
+        # Without the line: one that moves is the same finding.
+        "partialFingerprints": {"homeport/v1": _mark(f"{one.rule.id}\0{one.path}\0{one.about}\0{one.what}")},
+    }
+
+
+def _mark(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:32]

@@ -1,0 +1,258 @@
+"""Which steps fetch packages without a cache, which have one that does nothing, and what mends it."""
+
+from __future__ import annotations
+
+import textwrap
+
+import pytest
+
+from homeport.audit import caches
+from homeport.audit.dockerfiles import find
+from homeport.audit.finding import CACHE_DEFEATED, CACHE_MISSING, SYSTEM_CACHE_MISSING, Edit, Finding
+from homeport.audit.mend import Unproven, mended, prove
+from homeport.audit.stages import places
+from homeport.model.dockerfile import parse
+
+PIP = "--mount=type=cache,target=/root/.cache/pip"
+ABOUT_CACHES = {CACHE_MISSING, CACHE_DEFEATED, SYSTEM_CACHE_MISSING}
+
+
+def about(text: str) -> list[Finding]:
+    return [one for one in find(text, "Dockerfile") if one.rule in ABOUT_CACHES]
+
+
+def after(text: str) -> str:
+    """The file as it is mended; it then has nothing more that can be."""
+    new = mended(text, find(text, "Dockerfile"))
+    assert not [one for one in find(new, "Dockerfile") if one.fixable]
+    return new
+
+
+def run(words: str, before: str = "FROM python:3.12\n") -> str:
+    return f"{before}RUN {words}\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("pip install -r requirements.txt", f"{PIP} pip install -r requirements.txt"),
+        ("pip install --no-cache-dir x", f"{PIP} pip install x"),
+        (f"{PIP} pip install --no-cache-dir x", f"{PIP} pip install x"),
+        (f"{PIP} pip install x --no-cache-dir", f"{PIP} pip install x"),
+        ("python3 -m pip install x", f"{PIP} python3 -m pip install x"),
+        ("/venv/bin/pip3.12 install x", f"{PIP} /venv/bin/pip3.12 install x"),
+        ("set -e; pip install --no-cache-dir x && echo ok", f"{PIP} set -e; pip install x && echo ok"),
+        ("--network=host pip install x", f"{PIP} --network=host pip install x"),
+        ("uv sync --frozen --no-cache", "--mount=type=cache,target=/root/.cache/uv uv sync --frozen"),
+        ("uv pip install x", "--mount=type=cache,target=/root/.cache/uv uv pip install x"),
+        ("npm ci", "--mount=type=cache,target=/root/.npm npm ci"),
+        ("pnpm install", "--mount=type=cache,target=/root/.local/share/pnpm/store pnpm install"),
+        ("poetry install --no-cache", "--mount=type=cache,target=/root/.cache/pypoetry poetry install"),
+    ],
+)
+def test_what_is_mended(words: str, expected: str) -> None:
+    assert after(run(words)) == run(expected)
+
+
+@pytest.mark.parametrize(
+    ("base", "words", "expected"),
+    [
+        (
+            "golang:1.23",
+            "go build ./...",
+            "--mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build "
+            "go build ./...",
+        ),
+        (
+            "docker.io/library/rust:1",
+            "cargo build --release",
+            "--mount=type=cache,target=/usr/local/cargo/registry "
+            "--mount=type=cache,target=/usr/local/cargo/git/db cargo build --release",
+        ),
+    ],
+)
+def test_folders_of_official_images(base: str, words: str, expected: str) -> None:
+    assert after(run(words, f"FROM {base}\n")) == run(expected, f"FROM {base}\n")
+
+
+@pytest.mark.parametrize(
+    ("setting", "target"),
+    [
+        ("ENV PIP_CACHE_DIR=/c", "/c"),
+        ("ENV XDG_CACHE_HOME=/x", "/x/pip"),
+        ("ENV HOME=/home/me", "/home/me/.cache/pip"),
+        ("ARG WHERE=/a\nENV PIP_CACHE_DIR=$WHERE/pip", "/a/pip"),
+        ("USER 0", "/root/.cache/pip"),
+    ],
+)
+def test_where_the_cache_is(setting: str, target: str) -> None:
+    head = f"FROM python:3.12\n{setting}\n"
+    expected = run(f"--mount=type=cache,target={target} pip install x", head)
+    assert after(run("pip install x", head)) == expected
+    assert about(expected) == []
+
+
+def test_settings_of_the_stage_that_it_begins_with_count() -> None:
+    text = "FROM a AS one\nENV PIP_CACHE_DIR=/c\nFROM one\nRUN pip install x\nFROM a\nRUN pip install x\n"
+    assert after(text) == (
+        "FROM a AS one\nENV PIP_CACHE_DIR=/c\nFROM one\nRUN --mount=type=cache,target=/c pip install x\n"
+        f"FROM a\nRUN {PIP} pip install x\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "expected"),
+    [
+        ("ENV PIP_NO_CACHE_DIR=1\n", ""),
+        ("ENV PIP_NO_CACHE_DIR 1\n", ""),
+        ("ENV PIP_NO_CACHE_DIR=off\n", ""),  # any value turns it off
+        ("ENV A=1 PIP_NO_CACHE_DIR=1 B=2\n", "ENV A=1 B=2\n"),
+        ("ENV PIP_NO_CACHE_DIR=1 B=2\n", "ENV B=2\n"),
+        ("ENV A=1 PIP_NO_CACHE_DIR=1\n", "ENV A=1\n"),
+        ("ENV A=1 \\\n    PIP_NO_CACHE_DIR=1 \\\n    B=2\n", "ENV A=1 \\\n    B=2\n"),
+        ("ENV PIP_NO_CACHE_DIR=1 \\\n    B=2\n", "ENV B=2\n"),
+        ("ENV A=1 \\\n    PIP_NO_CACHE_DIR=1\n", "ENV A=1\n"),
+        ("ENV PIP_NO_CACHE_DIR=\n", "ENV PIP_NO_CACHE_DIR=\n"),  # an empty one is none
+    ],
+)
+def test_variables_that_turn_it_off(before: str, expected: str) -> None:
+    text = f"FROM python:3.12\n{before}RUN {PIP} pip install x\n"
+    assert after(text) == f"FROM python:3.12\n{expected}RUN {PIP} pip install x\n"
+
+
+def test_what_stands_around_stays_byte_for_byte() -> None:
+    text = textwrap.dedent("""\
+        # syntax=docker/dockerfile:1
+        FROM python:3.12 AS build
+
+        RUN apt-get update && \\
+            # a comment within
+            apt-get install -y gcc
+
+        RUN --mount=type=cache,target=/root/.cache/pip   pip   install \\
+            --no-cache-dir \\
+            # why this one
+            --user   "a b"   'c'  # the end
+        """).replace("\n", "\r\n")
+    assert after(text) == text.replace("    --no-cache-dir \\\r\n", "")
+
+
+def test_in_a_here_document() -> None:
+    text = "FROM python:3.12\nRUN <<EOF\nset -e\npip install --no-cache-dir x # y\necho --no-cache-dir\nEOF\n"
+    expected = f"FROM python:3.12\nRUN {PIP} <<EOF\nset -e\npip install x # y\necho --no-cache-dir\nEOF\n"
+    assert after(text) == expected
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        f"{PIP} pip install x",
+        "--mount=type=cache,id=a,target=/root/.cache pip install x",
+        "--mount=type=cache,target=/c pip install --cache-dir=/c x",
+        "--mount=type=cache,target=/c PIP_CACHE_DIR=/c pip install x",
+        "--mount=type=cache,dst=/root/.cache/pip pip install x",
+        "pip --version",
+        "pip install --no-deps ./wheel.whl",
+        "echo pip install x",
+        "uv --version && uv venv",
+        "npm run build",
+        "go version",
+        "apt-get update",
+        "cargo --version",
+        'printf "%s" "pip install --no-cache-dir"',
+        "# pip install x",
+        "true # pip install --no-cache-dir x",
+    ],
+)
+def test_what_is_no_finding(words: str) -> None:
+    assert about(run(words)) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (f"{PIP} PIP_NO_CACHE_DIR=1 pip install x", "PIP_NO_CACHE_DIR in the command"),
+        (f"{PIP} pip install x && rm -rf /root/.cache", "'rm -rf /root/.cache' in the same step"),
+        (f"{PIP} pip install x && pip cache purge", "'pip cache purge' in the same step"),
+        (
+            "--mount=type=cache,target=/root/.npm npm ci && npm cache clean --force",
+            "'npm cache clean --force'",
+        ),
+        (
+            "--mount=type=cache,target=/var/cache/apt --mount=type=cache,target=/var/lib/apt/lists "
+            "apt-get install x && rm -rf /var/lib/apt/lists/*",
+            "'rm -rf /var/lib/apt/lists/*' in the same step",
+        ),
+        ("--mount=type=cache,target=/etc/apk/cache apk add --no-cache x", "--no-cache on the same line"),
+    ],
+)
+def test_a_mount_that_does_nothing_and_needs_people(words: str, said: str) -> None:
+    (found,) = about(run(words))
+    assert found.rule is CACHE_DEFEATED
+    assert said in found.what
+    assert not found.fixable or "apk" in words
+
+
+def test_a_user_whose_cache_lies_elsewhere() -> None:
+    (found,) = about(run(f"{PIP} pip install x", "FROM python:3.12\nUSER app\nENV HOME=/home/app\n"))
+    assert found.rule is CACHE_DEFEATED
+    assert "keeps its cache in /home/app/.cache/pip (the step runs as app)" in found.what
+    (found,) = about(run("pip install x", "FROM python:3.12\nUSER app\n"))
+    assert found.rule is CACHE_MISSING
+    assert not found.fixable
+
+
+def test_system_packages_are_a_note() -> None:
+    for words in ("apt-get update && apt-get install -y curl", "apk add --no-cache curl"):
+        (found,) = about(run(words))
+        assert found.rule is SYSTEM_CACHE_MISSING
+        assert not found.fixable
+
+
+def test_the_json_form_is_left_alone() -> None:
+    assert about('FROM a\nRUN ["pip", "install", "x"]\n') == []
+
+
+def test_each_program_once_a_step_and_both_if_there_are_two() -> None:
+    found = about(run("pip install a && pip install b && npm ci"))
+    assert [one.about for one in found] == ["pip", "npm"]
+    text = after(run("pip install --no-cache-dir a && pip install --no-cache-dir b && npm ci"))
+    assert text == run(f"{PIP} --mount=type=cache,target=/root/.npm pip install a && pip install b && npm ci")
+
+
+@pytest.mark.parametrize(
+    "new",
+    [
+        "FROM a\nRUN pip install y\n",  # another word
+        "FROM a\nRUN pip install\n",  # one word less
+        "FROM a\n",  # an instruction less
+        "FROM a\nRUN pip install x\nRUN true\n",  # one more
+        "FROM a\nRUN --network=host pip install x\n",  # a flag that is no cache
+        f"FROM a\nRUN {PIP} pip install x\n",  # a mount that nobody planned
+        "FROM b\nRUN pip install x\n",
+        "FROM a\nENV A=1\nRUN pip install x\n",
+        "RUN",
+    ],
+)
+def test_the_proof_stops_whatever_was_not_planned(new: str) -> None:
+    with pytest.raises(Unproven):
+        prove("FROM a\nRUN pip install x\n", new, [])
+
+
+def test_the_proof_stops_an_edit_at_the_wrong_place() -> None:
+    text = "FROM a\nRUN pip install --no-cache-dir x\n"
+    wrong = Finding(CACHE_MISSING, "x", 2, "", "", (Edit(text.index("install"), text.index("install") + 8),))
+    with pytest.raises(Unproven):
+        mended(text, [wrong])
+    with pytest.raises(Unproven, match="0 mounts or digests would come and 1 words go"):
+        prove(text, text.replace(" --no-cache-dir", ""), [])
+
+
+def test_a_variable_in_another_instruction_is_no_reason_to_remove_that() -> None:
+    with pytest.raises(Unproven):
+        prove("FROM a\nENV A=1 PIP_NO_CACHE_DIR=1\n", "FROM a\n", [Edit(7, 37)])
+
+
+def test_find_reads_what_places_say() -> None:
+    text = run("pip install x")
+    assert [one.rule for one in caches.find(text, "p", places(parse(text))[1])] == [CACHE_MISSING]
