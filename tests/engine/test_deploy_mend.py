@@ -8,7 +8,7 @@ import urllib.request
 from typing import Any
 
 from engine_fixtures import docker
-from live_stack import LiveStack, MakeStack
+from live_stack import OFTEN, LiveStack, MakeStack
 
 QUICK: dict[str, Any] = {"healthcheck": {"test": ["CMD", "true"], "interval": "30s"}}
 
@@ -43,7 +43,7 @@ def test_a_plain_container_beside_a_service_with_a_front(stack: MakeStack) -> No
 
 
 def test_an_adoption_that_was_killed_as_soon_as_the_front_had_the_name(stack: MakeStack) -> None:
-    made = stack()
+    made = stack(OFTEN)
     docker("compose", "--project-directory", str(made.folder), "up", "--detach", "--wait")
     deploy = made.deploy_until("front", "--zero-downtime")
     deploy.process.kill()

@@ -8,7 +8,7 @@ import pytest
 
 from deploy_forms import BAD, QUICK, answers, killed_at, listens, publish, renamed, running, worker
 from engine_fixtures import docker
-from live_stack import MakeStack
+from live_stack import OFTEN, MakeStack
 
 
 @pytest.mark.parametrize(("event", "fronts"), [("stop", False), ("start", True)])
@@ -30,7 +30,7 @@ def test_after_a_kill_half_way_through_a_new_name_a_failure_leads_to_the_last_re
 
 
 def test_after_a_kill_of_the_first_deploy_a_failure_leads_to_what_compose_had_made(stack: MakeStack) -> None:
-    made = stack()
+    made = stack(OFTEN)
     docker("compose", "--project-directory", str(made.folder), "up", "--detach", "--wait")
     before = made.containers()
     deploy = made.deploy_until("stop", "--zero-downtime")
@@ -47,7 +47,7 @@ def test_after_a_kill_of_the_first_deploy_a_failure_leads_to_what_compose_had_ma
 
 def test_what_ran_to_its_end_is_never_started_again(stack: MakeStack) -> None:
     once = worker("echo ran >> /data/log", volumes=["data:/data"], restart="no")
-    made = stack(job=once)
+    made = stack(OFTEN, job=once)
     made.compose["volumes"] = {"data": {}}
     made.compose["services"]["app"]["depends_on"] = {"job": {"condition": "service_completed_successfully"}}
     made.write()

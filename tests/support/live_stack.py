@@ -24,6 +24,8 @@ TRAFFIC = Path(__file__).resolve().parent / "traffic"
 CHECK = (
     "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/health')"  # as people write it into Compose
 )
+OFTEN: dict[str, Any] = {"healthcheck": {"test": ["CMD", "python3", "-c", CHECK], "interval": "1s"}}
+"""For tests that wait for what Compose says of a health check: by default it says so after 30 s."""
 
 
 @dataclass(frozen=True)
