@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 import subprocess
 import tarfile
 from collections.abc import Mapping
@@ -79,3 +80,62 @@ def test_the_same_image_and_the_next_build_downloads_nothing(
     said = build(folder, f"{name}:again")
     assert "Using cached" in said
     assert "Downloading" not in said
+
+
+def test_packages_of_the_system_are_fetched_once_and_the_image_stays_the_same(
+    sandbox: Sandbox, run_homeport: RunHomeport, docker_session: DockerSession, base_images: Mapping[str, str]
+) -> None:
+    base = base_images.get("PYTHON_IMAGE", "python:3.12-slim")
+    own = docker_session.name("audit-apt")
+    # As in the official images (moby contrib/mkimage/debootstrap): what was fetched is deleted at once.
+    clean = 'DPkg::Post-Invoke { "rm -f /var/cache/apt/archives/*.deb || true"; };'
+    # The stand-in of machines without a registry keeps none in its own way.
+    as_official = f"sed -i /Keep-Downloaded/d /etc/apt/apt.conf.d/* && echo '{clean}'"
+    first = f"FROM {base}\nRUN {as_official} > /etc/apt/apt.conf.d/docker-clean\n"
+    build(sandbox({"Dockerfile": f"{first}LABEL {docker_session.label}\n"}, "base"), f"{own}:base")
+    text = (
+        f"FROM {own}:base\nARG AGAIN=1\n"
+        f"RUN echo $AGAIN {docker_session.id} && apt-get update \\\n"
+        "    && apt-get install -y --no-install-recommends hello \\\n"
+        "    && apt-get clean && rm -rf /var/lib/apt/lists/*\n"
+    )
+    folder = sandbox({"Dockerfile": text})
+    fetched = re.compile(r"Need to get [1-9][\d.]* .?B of archives")
+    for again in ("1", "2"):
+        assert fetched.search(build(folder, f"{own}:before", f"--build-arg=AGAIN={again}"))
+    before = files(f"{own}:before")
+
+    done = run_homeport(["audit", "--fix", "--apply", "--only", "system-cache-missing"], folder)
+    assert "1 finding mended" in done.stdout, done.stdout + done.stderr
+    build(folder, f"{own}:after")
+    logs = ("var/log/", "var/cache/ldconfig/")  # they hold times
+    kept = [
+        {path: said for path, said in found.items() if not path.startswith(logs)}
+        for found in (before, files(f"{own}:after"))
+    ]
+    assert kept[0] == kept[1]
+    assert re.search(r"Need to get 0 B/[1-9]", build(folder, f"{own}:after", "--build-arg=AGAIN=3"))
+
+
+def test_a_user_of_the_image_has_a_cache_of_its_own(
+    sandbox: Sandbox, run_homeport: RunHomeport, docker_session: DockerSession, base_images: Mapping[str, str]
+) -> None:
+    base = base_images.get("PYTHON_IMAGE", "python:3.12-slim")
+    own = docker_session.name("audit-user")
+    text = (
+        f"FROM {base}\nLABEL {docker_session.label}\n"
+        "RUN useradd -m -u 1234 app\nUSER app\nCOPY r.txt /r.txt\n"
+        "RUN --mount=type=cache,target=/root/.cache/pip pip install --user -r /r.txt\n"
+    )
+    mark = f"# {docker_session.id}"
+    folder = sandbox({"Dockerfile": text, "r.txt": f"{mark}\ndocopt==0.6.2\n"})
+    build(folder, f"{own}:before", "--no-cache")
+    before = files(f"{own}:before")
+    done = run_homeport(["audit", "--fix", "--apply", "--only", "cache-defeated"], folder)
+    assert "1 finding mended" in done.stdout, done.stdout + done.stderr
+    build(folder, f"{own}:after")
+    # Without the mount pip leaves its cache in the image.
+    kept = {path: said for path, said in before.items() if not path.startswith("home/app/.cache")}
+    assert files(f"{own}:after") == kept
+    (folder / "r.txt").write_text(f"{mark}, another file\ndocopt==0.6.2\n", encoding="utf-8")
+    assert "Downloading" not in build(folder, f"{own}:again")

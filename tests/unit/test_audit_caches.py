@@ -8,7 +8,14 @@ import pytest
 
 from homeport.audit import caches
 from homeport.audit.dockerfiles import find
-from homeport.audit.finding import CACHE_DEFEATED, CACHE_MISSING, SYSTEM_CACHE_MISSING, Edit, Finding
+from homeport.audit.finding import (
+    CACHE_DEFEATED,
+    CACHE_MISSING,
+    SYSTEM_CACHE_MISSING,
+    Edit,
+    Finding,
+    Rule,
+)
 from homeport.audit.mend import Unproven, mended, prove
 from homeport.audit.stages import places
 from homeport.model.dockerfile import parse
@@ -125,9 +132,9 @@ def test_what_stands_around_stays_byte_for_byte() -> None:
         # syntax=docker/dockerfile:1
         FROM python:3.12 AS build
 
-        RUN apt-get update && \\
+        RUN date && \\
             # a comment within
-            apt-get install -y gcc
+            ls -l
 
         RUN --mount=type=cache,target=/root/.cache/pip   pip   install \\
             --no-cache-dir \\
@@ -202,11 +209,123 @@ def test_a_user_whose_cache_lies_elsewhere() -> None:
     assert not found.fixable
 
 
-def test_system_packages_are_a_note() -> None:
+APT = "--mount=type=cache,target=/var/cache/apt,sharing=locked"
+KEPT = "-o Dir::Cache::Archives=/var/cache/apt/kept"
+APK = "--mount=type=cache,target=/etc/apk/cache,sharing=locked"
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (
+            "apt-get update && apt-get install -y curl && rm -rf /var/lib/apt/lists/*",
+            f"{APT} apt-get update && apt-get {KEPT} install -y curl && rm -rf /var/lib/apt/lists/*",
+        ),
+        (
+            "DEBIAN_FRONTEND=noninteractive apt-get -y install a && apt-get clean && apt-get upgrade",
+            f"{APT} DEBIAN_FRONTEND=noninteractive apt-get {KEPT} -y install a && apt-get clean && "
+            f"apt-get {KEPT} upgrade",
+        ),
+        ("sudo apt install x", f"{APT} sudo apt {KEPT} -o APT::Keep-Downloaded-Packages=true install x"),
+        (
+            "rm -f /etc/apt/apt.conf.d/docker-clean; apt-get install x",
+            f"{APT} rm -f /etc/apt/apt.conf.d/docker-clean; apt-get install x",
+        ),
+        ("--mount=type=cache,target=/var/lib/apt/lists apt-get install x", None),
+        (f"{APT} apt-get install x", f"{APT} apt-get {KEPT} install x"),
+        (f"{APT} apt-get update -q", f"{APT} apt-get update -q"),
+        ("apk add --no-cache curl", f"{APK} apk add --update-cache curl"),
+        ("apk --no-cache add a && apk add b", f"{APK} apk --update-cache add a && apk add b"),
+        ("apk update && apk add b", f"{APK} apk update && apk add b"),
+        (f"{APK} apk add --no-cache x", f"{APK} apk add --update-cache x"),
+    ],
+)
+def test_system_packages(words: str, expected: str | None) -> None:
+    if expected is None:
+        expected = f"{APT} {words.replace('apt-get', f'apt-get {KEPT}')}"
+    assert after(run(words)) == run(expected)
+
+
+def test_system_packages_without_a_mount_are_a_note() -> None:
     for words in ("apt-get update && apt-get install -y curl", "apk add --no-cache curl"):
         (found,) = about(run(words))
         assert found.rule is SYSTEM_CACHE_MISSING
-        assert not found.fixable
+
+
+@pytest.mark.parametrize(
+    ("words", "rule"),
+    [
+        ("apt-get install x && rm -rf /var/cache/apt/*", SYSTEM_CACHE_MISSING),
+        (f"{APT} apt-get install x && rm -rf /var/cache/*", CACHE_DEFEATED),
+        (f"{APT} rm /etc/apt/apt.conf.d/docker-clean; apt-get install x; apt-get clean", CACHE_DEFEATED),
+        ("apk add --no-cache x && rm -rf /etc/apk/cache", SYSTEM_CACHE_MISSING),
+    ],
+)
+def test_what_empties_the_cache_of_the_system_is_left_to_people(words: str, rule: Rule) -> None:
+    (found,) = about(run(words))
+    assert found.rule is rule
+    assert not found.fixable
+
+
+def test_docker_clean_is_known_of_official_images_only_and_where_it_was_removed() -> None:
+    assert about(run(f"{APT} apt-get install x", "FROM registry.example/base:1\n")) == []
+    before = "FROM debian:12 AS a\nRUN rm -f /etc/apt/apt.conf.d/docker-clean\nFROM a\n"
+    assert about(run(f"{APT} apt-get install x", before)) == []
+    assert about(run(f"{APT} apt-get -o Dir::Cache::Archives=/var/cache/apt/a install x")) == []
+
+
+PIP_OF = "--mount=type=cache,target=/home/app/.cache/pip,uid="
+
+
+@pytest.mark.parametrize(
+    ("head", "uid"),
+    [
+        ("RUN useradd -m -u 1001 app\nUSER app\n", "1001"),
+        ("RUN groupadd -g 7 g && useradd -mu 1001 -g 7 -s /bin/sh app\nUSER app:g\n", "1001"),
+        ("RUN useradd --create-home --uid=1001 app\nUSER app\n", "1001"),
+        ("RUN adduser --disabled-password --gecos '' --uid 1001 app\nUSER app\n", "1001"),
+        ("RUN adduser -D -u 1001 app\nUSER app\n", "1001"),
+        ("RUN useradd -u 1001 app\nENV HOME=/home/app\nUSER app\n", "1001"),
+        ("ENV HOME=/home/app\nUSER 7:7\n", "7"),
+        ("RUN useradd -m -u 1001 app\nFROM scratch AS other\nFROM 0\nUSER app\n", ""),
+        ("RUN useradd -m app\nUSER app\n", ""),  # whatever number is free
+        ("RUN useradd -u 1001 app\nUSER app\n", ""),  # it has no home
+        ("RUN useradd -m -u 1001 other\nUSER app\n", ""),
+        ("RUN adduser -S -u 1001 app\nUSER app\n", ""),
+        ("RUN adduser app staff\nUSER app\n", ""),
+        ("RUN useradd -m -u $UID app\nUSER app\n", ""),
+        ("USER $WHO\n", ""),
+    ],
+)
+def test_the_cache_of_a_user(head: str, uid: str) -> None:
+    before = f"FROM python:3.12\n{head}"
+    (found,) = about(run("pip install x", before))
+    assert found.rule is CACHE_MISSING
+    assert found.fixable == bool(uid)
+    if uid:
+        assert after(run("pip install x", before)) == run(f"{PIP_OF}{uid} pip install x", before)
+
+
+def test_a_mount_that_lies_where_another_user_has_the_cache_is_moved() -> None:
+    before = "FROM python:3.12\nRUN useradd -m -u 1001 app\nUSER app\n"
+    flag = "--mount=type=cache,id=x,target=/root/.cache/pip,sharing=locked"
+    expected = "--mount=type=cache,id=x,target=/home/app/.cache/pip,uid=1001,sharing=locked"
+    text = after(run(f"--network=host {flag} pip install --no-cache-dir x", before))
+    assert text == run(f"--network=host {expected} pip install x", before)
+    for odd in (
+        "--mount=type=cache,target=/root/.cache/pip,uid=5",
+        "--mount=type=cache,target=/root/.cache/pip/",
+        '--mount=type=cache,"target=/root/.cache/pip"',
+    ):
+        new = mended(text := run(f"{odd} pip install x", before), find(text, "Dockerfile"))
+        assert new in {text, text.replace("/root/.cache/pip/", "/home/app/.cache/pip,uid=1001")}
+
+
+def test_users_of_official_images() -> None:
+    head = "FROM docker.io/library/node:22-slim\nUSER node\n"
+    assert after(run("npm ci", head)) == run(
+        "--mount=type=cache,target=/home/node/.npm,uid=1000 npm ci", head
+    )
 
 
 def test_the_json_form_is_left_alone() -> None:
@@ -244,7 +363,7 @@ def test_the_proof_stops_an_edit_at_the_wrong_place() -> None:
     wrong = Finding(CACHE_MISSING, "x", 2, "", "", (Edit(text.index("install"), text.index("install") + 8),))
     with pytest.raises(Unproven):
         mended(text, [wrong])
-    with pytest.raises(Unproven, match="0 mounts or digests would come and 1 words go"):
+    with pytest.raises(Unproven, match="what would change is 1 words that go; planned is nothing"):
         prove(text, text.replace(" --no-cache-dir", ""), [])
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Iterator, Mapping
 
-from homeport.audit import shell
-from homeport.audit.finding import CACHE_DEFEATED, CACHE_MISSING, SYSTEM_CACHE_MISSING, Edit, Finding, Rule
+from homeport.audit import cachemounts, shell, system
+from homeport.audit.accounts import Account, account
+from homeport.audit.cachemounts import filled, finding, short, targets, within
+from homeport.audit.finding import CACHE_DEFEATED, CACHE_MISSING, Edit, Finding
 from homeport.audit.programs import CLEANERS, OFFICIAL, PROGRAMS, SYSTEM, Program, Use, use_of
 from homeport.audit.shell import Command, Word
 from homeport.audit.stages import Place
-from homeport.model.instruction import DockerfileSyntaxError, Instruction, mounts
+from homeport.model.instruction import Instruction
 
 
 def find(text: str, path: str, places: list[Place]) -> Iterator[Finding]:
@@ -27,20 +28,25 @@ def find(text: str, path: str, places: list[Place]) -> Iterator[Finding]:
             if use.program.name not in seen:
                 seen.add(use.program.name)
                 same = [one for one in uses if one.program is use.program]
-                yield from _judge(text, path, place, same, everything, turned_off)
+                if use.program.name in SYSTEM:
+                    yield from system.find(text, path, place, same, everything, places)
+                else:
+                    who = account(text, place, places)
+                    yield from _judge(text, path, place, who, same, everything, turned_off)
 
 
 def _judge(
     text: str,
     path: str,
     place: Place,
+    who: Account,
     uses: list[Use],
     everything: tuple[Command, ...],
     turned_off: Mapping[str, tuple[Instruction, Edit | None]],
 ) -> Iterator[Finding]:
     program, instruction = uses[0].program, place.instruction
-    there = _targets(place)
-    wanted = [_folder(keep, place, uses) for keep in program.keeps]
+    there = targets(place)
+    wanted = [_folder(keep, place, who, uses) for keep in program.keeps]
     near = [target for target in there if _meant_for(program, target)]
     edits: list[Edit | None] = []
     reasons = []
@@ -57,114 +63,63 @@ def _judge(
             where, edit = turned_off.get(name, (None, None))
             reasons.append(f"{name}={place.variables[name]}" + (f" (line {where.line})" if where else ""))
             edits.append(edit)
-    reasons += [f"'{_short(command)}' in the same step" for command in _cleaning(program, wanted, everything)]
+    reasons += [f"'{short(command)}' in the same step" for command in _cleaning(program, wanted, everything)]
     edits += [None for _ in _cleaning(program, wanted, everything)]
-    covered = [folder for folder in wanted if folder and any(_within(folder, one) for one in there)]
+    covered = [folder for folder in wanted if folder and any(within(folder, one) for one in there)]
     missing = [folder for folder in wanted if folder not in covered]
     verb = uses[0].verb
     if covered and (program.name != "go" or len(covered) == len(wanted)):
         if reasons:
-            yield _finding(
-                CACHE_DEFEATED, path, place, program, edits,
+            yield finding(
+                CACHE_DEFEATED, path, place, program.name, edits,
                 f"the cache of '{verb}' is mounted and not used: {', '.join(dict.fromkeys(reasons))}",
                 f"Take {'it' if len(reasons) == 1 else 'them'} out: with the mount nothing of the cache "
                 "gets into the image.",
             )  # fmt: skip
         return
+    owner = "" if place.root else f",uid={who.uid}"
     if near and not covered:
         elsewhere = f"{program.name} keeps its cache in {wanted[0] or 'another folder'}"
-        who = f" (the step runs as {place.user})" if not place.root else ""
-        yield _finding(
-            CACHE_DEFEATED, path, place, program, [None],
-            f"a cache is mounted at {near[0]}, but {elsewhere}{who}",
+        runner = f" (the step runs as {place.user})" if not place.root else ""
+        known = wanted[0] and who.uid and len(near) == len(wanted) == 1
+        move = cachemounts.moved(text, place, near[0], wanted[0] + owner) if known else None
+        yield finding(
+            CACHE_DEFEATED, path, place, program.name, [move, *edits],
+            f"a cache is mounted at {near[0]}, but {elsewhere}{runner}",
             f"Mount the cache there{'' if place.root else ', with uid= of the user'}.",
         )  # fmt: skip
         return
     if any(folder == "" for folder in wanted):
-        yield _finding(
-            CACHE_MISSING, path, place, program, [None],
+        yield finding(
+            CACHE_MISSING, path, place, program.name, [None],
             f"'{verb}' has no cache mount (it runs as {place.user}, whose home is not known here)",
             "Add one for the user's cache folder, with uid= of the user.",
         )  # fmt: skip
         return
-    system = program.name in SYSTEM
-    if system:
-        yield _system(path, place, program, verb)
-        return
-    added = "".join(f" --mount=type=cache,target={folder}" for folder in missing)
-    place_of_flags = shell.flags_start(text, instruction)
-    mount: Edit | None = Edit(place_of_flags, place_of_flags, added) if place.root else None
-    if instruction.value.lstrip().startswith("["):
-        mount = None
+    flags = "".join(f" --mount=type=cache,target={folder}{owner}" for folder in missing)
+    mount = cachemounts.added(text, place, flags) if who.uid else None
     rest = " and take out " + ", ".join(dict.fromkeys(reasons)) if reasons else ""
-    yield _finding(
-        CACHE_MISSING, path, place, program, [mount, *edits],
+    yield finding(
+        CACHE_MISSING, path, place, program.name, [mount, *edits],
         f"'{verb}' has no cache mount",
-        f"RUN{added}{rest}.",
+        f"RUN{flags if who.uid else flags + '(its number)'}{rest}.",
     )  # fmt: skip
 
 
-def _system(path: str, place: Place, program: Program, verb: str) -> Finding:
-    """System packages: a mount alone isn't enough, and what else it takes changes the image a little."""
-    folders = [behind for keep in program.keeps for _, behind in keep]
-    mounted = "".join(f" --mount=type=cache,target={folder},sharing=locked" for folder in folders)
-    rest = {
-        "apt": "leave the lists where they are (no 'rm -rf /var/lib/apt/lists'), and remove "
-        "/etc/apt/apt.conf.d/docker-clean before, which deletes packages at once",
-        "apk": "take --update-cache in the place of --no-cache",
-    }[program.name]
-    return Finding(
-        SYSTEM_CACHE_MISSING,
-        path,
-        place.instruction.line,
-        f"'{verb}' has no cache mount",
-        f"RUN{mounted}; {rest}.",
-        about=program.name,
-    )
-
-
-def _finding(
-    rule: Rule,
-    path: str,
-    place: Place,
-    program: Program,
-    edits: list[Edit | None],
-    what: str,
-    fix: str,
-) -> Finding:
-    done = tuple(edit for edit in edits if edit is not None)
-    whole = bool(edits) and len(done) == len(edits)
-    return Finding(rule, path, place.instruction.line, what, fix, done if whole else (), program.name)
-
-
-def _targets(place: Place) -> list[str]:
-    try:
-        found = mounts(place.instruction, lambda value: _filled(value, place.variables))
-    except DockerfileSyntaxError:
-        return []
-    return [
-        posixpath.normpath(one["target"]) for one in found if one["type"] == "cache" and one.get("target")
-    ]
-
-
-def _filled(value: str, variables: Mapping[str, str]) -> str:
-    return re.sub(r"\$\{?(\w+)\}?", lambda match: variables.get(match[1], match[0]), value)
-
-
-def _folder(keep: tuple[tuple[str, str], ...], place: Place, uses: list[Use]) -> str:
+def _folder(keep: tuple[tuple[str, str], ...], place: Place, who: Account, uses: list[Use]) -> str:
     """Where a program keeps its cache here; empty where nobody can tell."""
     variables = dict(place.variables)
     base = place.stage.image.rpartition("/")[2].partition(":")[0].partition("@")[0]
     for name, value in OFFICIAL.get(base, {}).items():
         variables.setdefault(name, value)
-    variables["HOME"] = place.home
+    variables["HOME"] = who.home
     for use in uses:
         for word in use.command.variables:
             name, _, value = word.text.partition("=")
             variables[name] = value
         for option in ("--cache-dir", "--cache", "--store-dir"):
             if said := _option(use.command, option):
-                return _filled(said, variables)
+                return filled(said, variables)
     for name, behind in keep:
         if not name:
             return behind
@@ -195,37 +150,14 @@ def _meant_for(program: Program, target: str) -> bool:
     )
 
 
-def _within(folder: str, target: str) -> bool:
-    return folder == target or folder.startswith(target.rstrip("/") + "/")
-
-
 def _cleaning(program: Program, folders: list[str], everything: tuple[Command, ...]) -> list[Command]:
     """Commands that empty the cache in the same step."""
     return [
         command
         for command in everything
         if any(command.texts[: len(cleaner)] == cleaner for cleaner in CLEANERS.get(program.name, ()))
-        or (
-            command.texts[:1] == ("rm",)
-            and any(
-                folder and _emptied(word, folder)
-                for folder in folders
-                for word in command.texts[1:]
-                if word.startswith("/")
-            )
-        )
+        or any(folder and cachemounts.empties(command, folder) for folder in folders)
     ]
-
-
-def _emptied(word: str, folder: str) -> bool:
-    """Whether removing what a word of ``rm`` names empties a folder."""
-    named = word.removesuffix("/*").rstrip("/")
-    return _within(named, folder) or _within(folder, named)
-
-
-def _short(command: Command) -> str:
-    text = " ".join(command.texts)
-    return text if len(text) <= 40 else f"{text[:37]}..."
 
 
 def _without(text: str, instruction: Instruction, everything: tuple[Command, ...], word: Word) -> Edit | None:

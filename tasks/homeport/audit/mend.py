@@ -1,18 +1,21 @@
 """Edits put into a Dockerfile, with a proof: it says what it said, but for what was planned. Pure.
 
-What can be planned: cache mounts come, words that turn a cache off go, base images get another digest.
+What can be planned: cache mounts come or move, words that turn a cache off go, others come by which a cache
+is used, base images get another digest.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 
 from homeport.audit import shell
 from homeport.audit.finding import Edit, Finding
 from homeport.audit.programs import PROGRAMS
+from homeport.audit.system import NEW_WORDS
 from homeport.model.dockerfile import parse
-from homeport.model.instruction import DockerfileSyntaxError, Instruction
+from homeport.model.instruction import DockerfileSyntaxError, Instruction, mounts
 
 _OPTIONS = frozenset(option for program in PROGRAMS for option in program.against)
 _VARIABLES = frozenset(name for program in PROGRAMS for name in program.off)
@@ -35,66 +38,96 @@ def mended(text: str, findings: Iterable[Finding]) -> str:
 
 
 def prove(old: str, new: str, edits: Iterable[Edit]) -> None:
-    """Raise Unproven unless ``new`` is ``old`` with as many mounts and digests, and as few words, as planned.
+    """Raise Unproven unless ``new`` is ``old`` with as many mounts and digests, and words, as planned.
 
-    Whatever the edits were: only cache mounts and digests of base images can have come, only options and
-    variables that turn a cache off can have gone, and both in the planned number.
+    Whatever the edits were: only cache mounts, digests of base images and the options of NEW_WORDS can have
+    come, only options and variables that turn a cache off can have gone, only the targets of cache mounts can
+    be others, and each in the planned number.
     """
     try:
         before, after = parse(old), parse(new)
     except DockerfileSyntaxError as error:
         raise Unproven(str(error)) from error
-    came = went = 0
+    found: Counter[str] = Counter()
     rest = list(after.instructions)
     for first in before.instructions:
         difference = _difference(old, first, new, rest[0]) if rest else None
         if difference is not None:
             rest.pop(0)
-            came, went = came + difference[0], went + difference[1]
+            found += difference
         elif first.keyword in {"ENV", "ARG"} and _named(old, first) <= _VARIABLES:
-            went += len(_named(old, first))
+            found["words that go"] += len(_named(old, first))
         else:
             raise Unproven(f"line {first.line} would say something else")
-    planned = list(edits)
-    mounts = sum(edit.text.count("--mount=type=cache") + edit.text.startswith("@") for edit in planned)
-    removals = sum(not edit.text for edit in planned)
-    if rest or (came, went) != (mounts, removals) or before.escape != after.escape:
-        raise Unproven(
-            f"{came} mounts or digests would come and {went} words go; planned are {mounts} and {removals}"
-        )
+    planned = sum((_planned(old, edit) for edit in edits), Counter[str]())
+    if rest or found != planned or before.escape != after.escape:
+        raise Unproven(f"what would change is {_listed(found)}; planned is {_listed(planned)}")
 
 
-def _difference(old: str, first: Instruction, new: str, second: Instruction) -> tuple[int, int] | None:
-    """How many cache mounts came and words went between two instructions; None if they differ otherwise."""
+def _planned(old: str, edit: Edit) -> Counter[str]:
+    """What an edit is meant to do, as ``_difference`` counts it."""
+    gone = len(old[edit.start : edit.end].replace("\\", " ").split())
+    if edit.text.startswith("@"):
+        return Counter({"digests": 1})
+    if edit.text.startswith("/"):
+        return Counter({"mounts that move": 1})
+    if edit.text.startswith(" --mount="):
+        return Counter({"mounts that come": len(edit.text.split())})
+    if edit.text:
+        return +Counter({"words that come": len(edit.text.split()), "words that go": gone})
+    return Counter({"words that go": 1})
+
+
+def _listed(found: Counter[str]) -> str:
+    return ", ".join(f"{number} {what}" for what, number in sorted(found.items())) or "nothing"
+
+
+def _difference(old: str, first: Instruction, new: str, second: Instruction) -> Counter[str] | None:
+    """What came and went between two instructions; None if they differ in anything that can't be planned."""
     if first.keyword != second.keyword:
         return None
     if first.keyword in {"ENV", "ARG"}:
-        gone = _gone(
-            [one.text for one in shell.words(old, first)], [one.text for one in shell.words(new, second)]
-        )
-        names = {word.partition("=")[0] for word in gone or ()}
-        return (0, len(gone)) if gone is not None and names <= _VARIABLES else None
+        had, has = ([one.text for one in shell.words(*each)] for each in ((old, first), (new, second)))
+        changed = _words(had, has, set(), {one for one in had if one.partition("=")[0] in _VARIABLES})
+        return changed
     if first.keyword != "RUN":
         same = (first.flags, first.value, first.heredocs) == (second.flags, second.value, second.heredocs)
-        return (0, 0) if same else (1, 0) if _is_pinned(first, second) else None
-    came = second.flags[: len(second.flags) - len(first.flags)]
-    cached = all(name == "mount" and value.startswith("type=cache,target=/") for name, value in came)
-    if second.flags[len(came) :] != first.flags or not cached:
-        return None
+        return Counter() if same else Counter({"digests": 1}) if _is_pinned(first, second) else None
+    found = _flags(first, second)
     one, two = shell.commands(old, first), shell.commands(new, second)
-    if not one and not two:
-        same = (first.value, first.heredocs) == (second.value, second.heredocs)
-        return (len(came), 0) if same else None
-    if len(one) != len(two):
+    if found is None or len(one) != len(two):
         return None
-    went = 0
-    for had, has in zip(one, two, strict=True):
-        gone = _gone(had.texts, has.texts)
-        same = [word.text for word in had.variables] == [word.text for word in has.variables]
-        if gone is None or not same or not set(gone) <= _OPTIONS:
+    if not one:
+        same = (first.value, first.heredocs) == (second.value, second.heredocs)
+        return found if same else None
+    for had_, has_ in zip(one, two, strict=True):
+        changed = _words(had_.texts, has_.texts, NEW_WORDS, _OPTIONS)
+        same = [word.text for word in had_.variables] == [word.text for word in has_.variables]
+        if changed is None or not same:
             return None
-        went += len(gone)
-    return len(came), went
+        found += changed
+    return found
+
+
+def _flags(first: Instruction, second: Instruction) -> Counter[str] | None:
+    """The cache mounts that came, in front of the other flags, and those that moved."""
+    new = len(second.flags) - len(first.flags)
+    if new < 0 or not all(
+        name == "mount" and value.startswith("type=cache,target=/") for name, value in second.flags[:new]
+    ):
+        return None
+    moved = 0
+    try:
+        for one, two in zip(mounts(first), mounts(second)[new:], strict=True):
+            if one != two:
+                kept = {key: value for key, value in two.items() if key != "uid"}
+                if one["type"] != "cache" or {**one, "target": ""} != {**kept, "target": ""}:
+                    return None
+                moved += 1
+    except (DockerfileSyntaxError, ValueError):
+        return None
+    others = [[flag for flag in each if flag[0] != "mount"] for each in (first.flags, second.flags)]
+    return +Counter({"mounts that come": new, "mounts that move": moved}) if others[0] == others[1] else None
 
 
 def _is_pinned(first: Instruction, second: Instruction) -> bool:
@@ -114,13 +147,20 @@ def _named(text: str, instruction: Instruction) -> set[str]:
     return {word.partition("=")[0] for word in own}
 
 
-def _gone(had: Sequence[str], has: Sequence[str]) -> list[str] | None:
-    """The words that are in ``had`` and not in ``has``, whose order is else the same; None if it isn't."""
-    found = []
+def _words(
+    had: Sequence[str], has: Sequence[str], new: Collection[str], old: Collection[str]
+) -> Counter[str] | None:
+    """How many of ``new`` came and of ``old`` went; None if the words differ in anything else."""
+    found: Counter[str] = Counter()
     rest = list(has)
     for word in had:
+        while rest and rest[0] != word and rest[0] in new:
+            rest.pop(0)
+            found["words that come"] += 1
         if rest and rest[0] == word:
             rest.pop(0)
+        elif word in old:
+            found["words that go"] += 1
         else:
-            found.append(word)
-    return None if rest else found
+            return None
+    return None if any(word not in new for word in rest) else found + Counter({"words that come": len(rest)})

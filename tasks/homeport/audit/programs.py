@@ -2,8 +2,8 @@
 
 All of it is in their own documentation:
 pip.pypa.io/en/stable/topics/caching, docs.astral.sh/uv/concepts/cache, python-poetry.org/docs/configuration,
-docs.npmjs.com/cli/commands/npm-cache, pnpm.io/settings (storeDir), wiki.alpinelinux.org/wiki/Local_APK_cache,
-go.dev/ref/mod (GOMODCACHE), doc.rust-lang.org/cargo/guide/cargo-home.html, apt.conf(5).
+docs.npmjs.com/cli/commands/npm-cache, pnpm.io/settings (storeDir),
+go.dev/ref/mod (GOMODCACHE), doc.rust-lang.org/cargo/guide/cargo-home.html.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Program:
 
     name: str
     verbs: frozenset[str]
-    keeps: tuple[tuple[tuple[str, str], ...], ...]
+    keeps: tuple[tuple[tuple[str, str], ...], ...] = ()
     against: frozenset[str] = frozenset()
     off: frozenset[str] = frozenset()
 
@@ -77,14 +77,8 @@ PROGRAMS = (
     Program(
         "apt",
         frozenset({"install", "upgrade", "dist-upgrade", "full-upgrade", "build-dep"}),
-        ((("", "/var/cache/apt"),), (("", "/var/lib/apt/lists"),)),
     ),
-    Program(
-        "apk",
-        frozenset({"add", "upgrade"}),
-        ((("", "/etc/apk/cache"),),),
-        frozenset({"--no-cache"}),
-    ),
+    Program("apk", frozenset({"add", "upgrade"})),
     Program(
         "go",
         frozenset({"build", "install", "test", "get", "run", "generate", "vet", "mod download"}),
@@ -103,7 +97,7 @@ PROGRAMS = (
     ),
 )
 SYSTEM = {"apt", "apk"}
-"""Those of the system: a mount alone is of no use to them."""
+"""Those of the system, which need more than a mount: see system.py."""
 OFFICIAL = {"golang": {"GOPATH": "/go"}, "rust": {"CARGO_HOME": "/usr/local/cargo"}}
 """What the official images set (their Dockerfiles, docker-library/golang and rust-lang/docker-rust)."""
 _ALIASES = {"apt-get": "apt", "apt": "apt", "uvx": "uv"}

@@ -48,13 +48,6 @@ class Place:
     def root(self) -> bool:
         return self.user.partition(":")[0] in {"", "0", "root"}
 
-    @property
-    def home(self) -> str:
-        """The user's home folder; empty where nobody can tell."""
-        if said := self.variables.get("HOME"):
-            return said
-        return "/root" if self.root else ""
-
 
 def stages(file: Dockerfile) -> list[Stage]:
     """The stages of a file, in its order."""
@@ -92,7 +85,8 @@ def places(file: Dockerfile) -> tuple[list[Stage], list[Place]]:
         for instruction in stage.instructions:
             found.append(Place(instruction, stage, user, dict(variables)))
             if instruction.keyword == "USER":
-                user = _expanded(instruction.value.strip(), variables)
+                # One that only the build's arguments know is somebody, and not root.
+                user = _expanded(instruction.value.strip(), variables) or instruction.value.strip()
             elif instruction.keyword == "ENV":
                 for name, text in _pairs(instruction):
                     kept[name] = variables[name] = _expanded(text, variables)

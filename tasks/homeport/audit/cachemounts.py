@@ -1,0 +1,78 @@
+"""The cache mounts of a RUN: which folders they keep, what empties them, how to write one. Pure."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Mapping, Sequence
+
+from homeport.audit import shell
+from homeport.audit.finding import Edit, Finding, Rule
+from homeport.audit.shell import Command
+from homeport.audit.stages import Place
+from homeport.model.instruction import DockerfileSyntaxError, mounts
+
+
+def targets(place: Place) -> list[str]:
+    """The folders that a RUN has cache mounts for."""
+    try:
+        found = mounts(place.instruction, lambda value: filled(value, place.variables))
+    except DockerfileSyntaxError:
+        return []
+    return [
+        posixpath.normpath(one["target"]) for one in found if one["type"] == "cache" and one.get("target")
+    ]
+
+
+def filled(value: str, variables: Mapping[str, str]) -> str:
+    """A value with the variables that are known."""
+    return re.sub(r"\$\{?(\w+)\}?", lambda match: variables.get(match[1], match[0]), value)
+
+
+def within(folder: str, target: str) -> bool:
+    """Whether a folder lies in ``target``, or is it."""
+    return folder == target or folder.startswith(target.rstrip("/") + "/")
+
+
+def empties(command: Command, folder: str) -> bool:
+    """Whether a command removes what is in a folder: ``rm`` of it, of what is around it or of a part."""
+    words = [word for word in command.texts[1:] if word.startswith("/")]
+    named = [word.removesuffix("/*").rstrip("/") for word in words]
+    return command.texts[:1] == ("rm",) and any(within(one, folder) or within(folder, one) for one in named)
+
+
+def added(text: str, place: Place, flags: str) -> Edit | None:
+    """The edit that gives a RUN more flags; None for the JSON form, in which nothing is looked at."""
+    if place.instruction.value.lstrip().startswith("["):
+        return None
+    start = shell.flags_start(text, place.instruction)
+    return Edit(start, start, flags)
+
+
+def moved(text: str, place: Place, old: str, new: str) -> Edit | None:
+    """The edit that gives the cache mount at ``old`` the target ``new``; None where it isn't plainly written.
+
+    ``new`` may bring more of the mount's fields with it.
+    """
+    start = shell.flags_start(text, place.instruction)
+    end = shell.offsets(text)[place.instruction.last]
+    flag = re.compile(r"--mount=(?=\S*\btype=cache\b)\S*?\b(?:target|dst|destination)=([^\s,\"'$]+)(?=[,\s])")
+    found = [match for match in flag.finditer(text, start, end) if posixpath.normpath(match[1]) == old]
+    if len(found) != 1 or "uid=" in text[found[0].start() : end].split(maxsplit=1)[0]:
+        return None
+    return Edit(found[0].start(1), found[0].end(1), new)
+
+
+def short(command: Command) -> str:
+    """A command as it is named in a sentence."""
+    words = " ".join(command.texts)
+    return words if len(words) <= 40 else f"{words[:37]}..."
+
+
+def finding(
+    rule: Rule, path: str, place: Place, program: str, edits: Sequence[Edit | None], what: str, fix: str
+) -> Finding:
+    """A finding about a program's cache in a RUN: with all of the edits, or none if one of them is None."""
+    done = tuple(edit for edit in edits if edit is not None)
+    whole = bool(edits) and len(done) == len(edits)
+    return Finding(rule, path, place.instruction.line, what, fix, done if whole else (), program)

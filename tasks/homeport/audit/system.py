@@ -1,0 +1,144 @@
+"""Cache mounts of apt and apk, which need more than the mount. Pure.
+
+apt: official images of Debian and Ubuntu, and what is made of them, have /etc/apt/apt.conf.d/docker-clean,
+which deletes /var/cache/apt/archives/*.deb after each command (https://docs.docker.com/reference/dockerfile/,
+"RUN --mount=type=cache"). There the advice is to remove that file, which changes the image. Packages that lie
+in another folder (apt.conf(5), Dir::Cache::Archives) are not deleted, and the image stays as it is.
+
+apk: a folder /etc/apk/cache makes it keep what it fetches
+(https://wiki.alpinelinux.org/wiki/Local_APK_cache); ``--no-cache`` also stands for "fetch the index", so
+``--update-cache`` has to come in its place.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator
+from itertools import pairwise
+
+from homeport.audit import cachemounts, shell
+from homeport.audit.cachemounts import finding
+from homeport.audit.finding import CACHE_DEFEATED, SYSTEM_CACHE_MISSING, Edit, Finding
+from homeport.audit.programs import CLEANERS, Use
+from homeport.audit.shell import Command
+from homeport.audit.stages import Place
+
+APT = "/var/cache/apt"
+APK = "/etc/apk/cache"
+_ARCHIVES = "Dir::Cache::Archives"
+_KEPT = f"{_ARCHIVES}={APT}/kept"
+_KEEP = "APT::Keep-Downloaded-Packages=true"
+_UPDATE = "--update-cache"
+_DEFAULT = f"{APT}/archives"
+NEW_WORDS = frozenset({"-o", _KEPT, _KEEP, _UPDATE})
+"""All words that an edit of this module can bring into a command."""
+
+
+def find(
+    text: str, path: str, place: Place, uses: list[Use], everything: tuple[Command, ...], places: list[Place]
+) -> Iterator[Finding]:
+    """Findings about one RUN that uses apt or apk (``uses``); ``everything`` are its commands."""
+    if uses[0].program.name == "apk":
+        yield from _apk(text, path, place, uses, everything)
+    else:
+        yield from _apt(text, path, place, uses, everything, places)
+
+
+def _apt(
+    text: str, path: str, place: Place, uses: list[Use], everything: tuple[Command, ...], places: list[Place]
+) -> Iterator[Finding]:
+    own = [one for one in cachemounts.targets(place) if one.startswith(("/var/cache", "/var/lib/apt"))]
+    folders = {_archives(use) for use in uses}
+    default = folders == {_DEFAULT}
+    deleted = default and not _said(text, place, places, "docker-clean")
+    keeps = {f"{APT}/kept"} if deleted else folders
+    against = [
+        one for one in everything if any(cachemounts.empties(one, folder) for folder in (*keeps, *own))
+    ]
+    if default and not deleted:
+        against += [one for one in everything if one.texts[:2] in CLEANERS["apt"]]
+    edits: list[Edit | None] = [None for _ in against]
+    if deleted:
+        edits += [edit for use in uses for edit in _kept(use)]
+    option = f" with -o {_KEPT} behind apt-get: docker-clean of the base image deletes what lies elsewhere"
+    verb = uses[0].verb
+    if not all(any(cachemounts.within(folder, one) for one in own) for folder in folders):
+        flag = f" --mount=type=cache,target={APT},sharing=locked"
+        mount = cachemounts.added(text, place, flag) if place.root else None
+        yield finding(
+            SYSTEM_CACHE_MISSING, path, place, "apt", [mount, *edits], f"'{verb}' has no cache mount",
+            f"RUN{flag},{option if deleted else ''}".rstrip(",") + f"{_out(against)}.",
+        )  # fmt: skip
+        return
+    official = deleted and "/" not in _official(place.stage.image)
+    reasons = [f"'{cachemounts.short(one)}' in the same step" for one in against]
+    if official:
+        reasons.append("docker-clean of the base image deletes packages after each command")
+    if reasons:
+        yield finding(
+            CACHE_DEFEATED, path, place, "apt", edits,
+            f"the cache of '{verb}' is mounted and not used: {', '.join(dict.fromkeys(reasons))}",
+            f"Run it{option}{_out(against)}." if official else "Take it out.",
+        )  # fmt: skip
+
+
+def _apk(
+    text: str, path: str, place: Place, uses: list[Use], everything: tuple[Command, ...]
+) -> Iterator[Finding]:
+    mounted = any(cachemounts.within(APK, one) for one in cachemounts.targets(place))
+    emptied = [one for one in everything if cachemounts.empties(one, APK)]
+    without = [word for use in uses for word in use.command.words if word.text == "--no-cache"]
+    edits: list[Edit | None] = [Edit(word.start, word.end, _UPDATE) for word in without]
+    edits += [None for _ in emptied]
+    verb = uses[0].verb
+    instead = f"{_UPDATE} in the place of --no-cache" if without else ""
+    if not mounted:
+        flag = f" --mount=type=cache,target={APK},sharing=locked"
+        mount = cachemounts.added(text, place, flag) if place.root else None
+        yield finding(
+            SYSTEM_CACHE_MISSING, path, place, "apk", [mount, *edits], f"'{verb}' has no cache mount",
+            f"RUN{flag}{', with ' if instead else ''}{instead}{_out(emptied)}.",
+        )  # fmt: skip
+    elif without or emptied:
+        reasons = ["--no-cache on the same line"] if without else []
+        reasons += [f"'{cachemounts.short(one)}' in the same step" for one in emptied]
+        yield finding(
+            CACHE_DEFEATED, path, place, "apk", edits,
+            f"the cache of '{verb}' is mounted and not used: {', '.join(reasons)}",
+            f"Take {instead}{_out(emptied)}." if without else "Take it out.",
+        )  # fmt: skip
+
+
+def _out(commands: list[Command]) -> str:
+    return "".join(f", without '{cachemounts.short(one)}'" for one in commands)
+
+
+def _archives(use: Use) -> str:
+    """The folder in which a command keeps packages."""
+    for name, value in pairwise(use.command.texts):
+        if name in {"-o", "--option"} and value.startswith(f"{_ARCHIVES}="):
+            return posixpath.normpath(posixpath.join(APT, value.partition("=")[2]))
+    return _DEFAULT
+
+
+def _kept(use: Use) -> Iterator[Edit]:
+    """The options by which a command keeps packages where docker-clean doesn't look."""
+    name = next(word for word in use.command.words if posixpath.basename(word.text) in {"apt", "apt-get"})
+    # apt, unlike apt-get, deletes what it has installed.
+    keep = f" -o {_KEEP}" if posixpath.basename(name.text) == "apt" else ""
+    yield Edit(name.end, name.end, f" -o {_KEPT}{keep}")
+
+
+def _said(text: str, place: Place, places: list[Place], what: str) -> bool:
+    """Whether something is named in this step, or before it in what it builds on."""
+    lineage = {id(stage) for stage in place.stage.lineage()}
+    lines = shell.offsets(text)
+    return any(
+        what in text[lines[one.instruction.line - 1] : lines[one.instruction.last]]
+        for one in places
+        if id(one.stage) in lineage and one.instruction.line <= place.instruction.line
+    )
+
+
+def _official(image: str) -> str:
+    return image.removeprefix("docker.io/").removeprefix("library/")
