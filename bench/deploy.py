@@ -310,7 +310,7 @@ def main() -> int:
     parser.add_argument("--no-write", action="store_true")
     chosen = parser.parse_args()
     names = base_images.ensure()
-    os.environ.update(names)
+    os.environ.update({**names, "PYTHONDONTWRITEBYTECODE": ""})  # as an installed package has its byte code
     with tempfile.TemporaryDirectory(prefix="homeport-bench-") as folder:
         image = f"homeport-bench-{RUN}:1"
         python = names.get("PYTHON_IMAGE", "python:3.12-slim")

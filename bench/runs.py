@@ -237,6 +237,8 @@ def separate(own: Path) -> dict[str, str]:
         "HOME": str(home),
         "DOCKER_CONFIG": os.environ.get("DOCKER_CONFIG") or str(Path.home() / ".docker"),
         "PYTHONUSERBASE": site.getuserbase(),
+        # Empty is not set. Without byte code, which every installed package has, each run would compile anew.
+        "PYTHONDONTWRITEBYTECODE": "",
     }
 
 
