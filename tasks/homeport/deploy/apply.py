@@ -8,16 +8,16 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from graphlib import TopologicalSorter
 
 from homeport.deploy import front as fronts
-from homeport.deploy import gate, restore, undo
+from homeport.deploy import restore, undo
 from homeport.deploy.desired import Front
 from homeport.deploy.front import FRONT_SECONDS, LiveFront
-from homeport.deploy.gate import Verdict
 from homeport.deploy.haproxy import Route
 from homeport.deploy.plan import Action, Step
 from homeport.deploy.succession import other_name, own_name
 from homeport.deploy.work import Done, Work, name_of, target, target_front
-from homeport.engine import compose, containers
+from homeport.engine import compose, containers, gate
 from homeport.engine.containers import Container, ContainerProblem
+from homeport.engine.gate import Verdict
 from homeport.errors import HomeportError
 from homeport.model.stack import CONTINUE, STOP_FIRST
 

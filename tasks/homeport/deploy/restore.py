@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from homeport.deploy import facts, gate
+from homeport.deploy import facts
 from homeport.deploy import front as fronts
 from homeport.deploy.desired import FRONT, REPLICA, ROLE_LABEL
 from homeport.deploy.front import FRONT_SECONDS, LiveFront
@@ -16,7 +16,7 @@ from homeport.deploy.haproxy import Route
 from homeport.deploy.plan import Running
 from homeport.deploy.succession import other_name, own_name
 from homeport.deploy.work import Work
-from homeport.engine import containers
+from homeport.engine import containers, gate
 from homeport.engine.containers import Container, ContainerProblem
 from homeport.errors import HomeportError
 from homeport.model.release import Deployed

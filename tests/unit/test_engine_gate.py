@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from homeport.deploy.gate import POLL_SECONDS, STEADY_SECONDS, Verdict, still, wait, wait_for_end
 from homeport.engine.containers import Container
+from homeport.engine.gate import POLL_SECONDS, STEADY_SECONDS, Verdict, still, wait, wait_for_end
 
 
 def container(state: str = "running", health: str = "", name: str = "a", **more: Any) -> Container:
