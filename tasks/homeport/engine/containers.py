@@ -59,6 +59,8 @@ class Container:
     """What it was made of, as it was named then."""
     written: tuple[str, ...] = ()
     """Volumes by name, and folders of the host, that it may write to."""
+    reached: Mapping[int, Published] = field(default_factory=dict, hash=False)
+    """By TCP port of its own the port of the host that leads there now."""
 
     @property
     def service(self) -> str:
@@ -143,6 +145,11 @@ def parse(document: Mapping[str, Any]) -> Container:
             if mount.get("RW") and mount.get("Type") in {"volume", "bind"}
         ),
         networks={name: str((one or {}).get("IPAddress") or "") for name, one in networks.items()},
+        reached={
+            int(inner.partition("/")[0]): next(iter(found))
+            for inner, outer in ((document.get("NetworkSettings") or {}).get("Ports") or {}).items()
+            if inner.endswith("/tcp") and (found := tuple(_ports({inner: outer})))
+        },
     )
 
 
@@ -246,9 +253,10 @@ def rename(name: str, new: str) -> None:
     _docker("rename", name, new)
 
 
-def logs(name: str, lines: int = 20) -> tuple[str, ...]:
-    """The last lines that a container wrote, both streams."""
-    done = process.run(["docker", "logs", "--tail", str(lines), name])
+def logs(name: str, lines: int = 20, *, since: float = 0.0) -> tuple[str, ...]:
+    """The last lines that a container wrote, both streams; ``since`` in seconds since the epoch."""
+    later = [f"--since={since:.3f}"] if since else []
+    done = process.run(["docker", "logs", "--tail", str(lines), *later, name])
     return tuple((done.stdout + done.stderr).splitlines()[-lines:])
 
 

@@ -25,6 +25,8 @@ class Image:
     """The TCP ports that it says it serves (``EXPOSE``)."""
     checked: bool = False
     """Whether it says how its health is checked (``HEALTHCHECK``)."""
+    user: str = ""
+    """Who runs what it makes, as it says; empty: root."""
 
     def digest_for(self, reference: str) -> str:
         """The digest that stands for this image under this name: the registry's where it has one."""
@@ -75,6 +77,7 @@ def parse(document: Mapping[str, Any]) -> Image:
         digests,
         tuple(sorted(int(port[:-4]) for port in config.get("ExposedPorts") or () if port.endswith("/tcp"))),
         ((config.get("Healthcheck") or {}).get("Test") or ["NONE"]) != ["NONE"],
+        str(config.get("User") or ""),
     )
 
 

@@ -7,11 +7,12 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from homeport.errors import ToolMissing, ToolTimeout
 
@@ -66,6 +67,28 @@ def run(
     return Completed(tuple(argv), child.process.returncode, out.decode("utf-8", errors), _text(err))
 
 
+def limited(
+    argv: Sequence[str], *, seconds: float, cwd: Path, env: Mapping[str, str]
+) -> tuple[int | None, str]:
+    """Run a program without input: its exit code, and both outputs as one text.
+
+    The code is None if it was stopped, with all that it had started, because it took longer. Raises
+    ToolMissing.
+    """
+    with tempfile.TemporaryFile() as output:
+        child = Child(argv, env=env, cwd=cwd, output=output)
+        code: int | None = None
+        try:
+            code = child.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            child.stop()
+        except BaseException:
+            child.stop()
+            raise
+        output.seek(0)
+        return code, _text(output.read())
+
+
 def attached(argv: Sequence[str]) -> int:
     """Run a program with this terminal, until it ends or the user ends it; returns its exit code."""
     try:
@@ -78,14 +101,20 @@ class Child:
     """A running program in its own process group, so that Ctrl-C reaches it only through ``stop``."""
 
     def __init__(
-        self, argv: Sequence[str], *, env: Mapping[str, str] | None = None, cwd: Path | None = None
+        self,
+        argv: Sequence[str],
+        *,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+        output: IO[bytes] | None = None,
     ) -> None:
+        """``output``: a file for all that it writes; it has no input then, and no pipes."""
         try:
             self.process = subprocess.Popen(
                 list(argv),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
+                stdin=subprocess.DEVNULL if output else subprocess.PIPE,
+                stdout=output or subprocess.PIPE,
+                stderr=subprocess.STDOUT if output else subprocess.PIPE,
                 env={**os.environ, **(env or {})},
                 cwd=cwd,
                 **_own_group(),

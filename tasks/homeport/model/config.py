@@ -100,6 +100,60 @@ class AuditConfig:
 
 
 @dataclass(frozen=True)
+class UnitConfig:
+    """``[test.unit.NAME]``: how a target's own tests run, if not by a stage of its Dockerfile."""
+
+    folder: str = ""
+    """The folder with the tests, from the root; none: ``tests`` or ``test`` beside its Dockerfile."""
+    install: str = ""
+    """What is run in the image, as root, before them; none: what ``[test]`` says."""
+    command: str = ""
+    """What runs them, in the image's own working directory; none: what ``[test]`` says."""
+    leave_out: str = ""
+    """Why they aren't run."""
+
+
+@dataclass(frozen=True)
+class ProbeConfig:
+    """``[test.probes.NAME]``: something that has to answer when the stack is up."""
+
+    service: str = ""
+    """The service; none: it is called like the probe."""
+    port: int = 0
+    """The container's port; none: the only one that is published."""
+    http: str = ""
+    """A path to be asked for by HTTP; none: that the port takes connections is enough."""
+    status: int = 200
+    """The status that HTTP has to answer with."""
+    contains: str = ""
+    """A text that has to be in the answer."""
+
+
+@dataclass(frozen=True)
+class ChecksConfig:
+    """``[test]``: what ``homeport test`` runs."""
+
+    files: tuple[str, ...] = ()
+    """Compose files; none: Compose's own look-up."""
+    stage: str = "test"
+    """The stage of a Dockerfile that runs a target's tests."""
+    install: str = "python3 -m pip install pytest"
+    """For targets without such a stage: what is run in their image, as root, before their tests."""
+    command: str = "python3 -m pytest -q tests"
+    """What runs these tests; they lie in ``tests`` in the image's own working directory."""
+    limit: int = 600
+    """Seconds that the unit tests of a target have, and the integration tests."""
+    start: int = 180
+    """Seconds that the stack has to be up and well."""
+    integration: tuple[str, ...] = ()
+    """Files and folders with pytest tests of the whole stack; none: ``tests/integration``, if it is there."""
+    unit: Mapping[str, UnitConfig] = field(default_factory=dict)
+    """By target what is different there."""
+    probes: Mapping[str, ProbeConfig] = field(default_factory=dict)
+    """What has to answer; none: that each published port takes connections."""
+
+
+@dataclass(frozen=True)
 class Config:
     """Everything configured."""
 
@@ -107,6 +161,7 @@ class Config:
     deploy: DeployConfig = field(default_factory=DeployConfig)
     resources: ResourcesConfig = field(default_factory=ResourcesConfig)
     audit: AuditConfig = field(default_factory=AuditConfig)
+    test: ChecksConfig = field(default_factory=ChecksConfig)
 
 
 def parse_config(document: Mapping[str, Any], source: str) -> Config:

@@ -1,0 +1,71 @@
+"""Whole Compose projects that are made for a while: started, and removed with all that is theirs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from homeport.engine import process
+from homeport.engine.containers import ContainerProblem
+
+KINDS = ("container", "network", "volume")
+"""In the order in which they can be removed."""
+
+
+def start(document: Mapping[str, Any], cwd: Path, seconds: float) -> None:
+    """Start everything in a document, in the order of ``depends_on``; images are fetched, none is built.
+
+    ``seconds`` limits it. Raises ContainerProblem with Compose's words, and ToolTimeout.
+    """
+    # By standard input: it holds the values of variables, which belong into no file and no command line.
+    argv = ["docker", "compose", "--progress=plain", "--file=-", f"--project-directory={cwd}", "up"]
+    done = process.run(
+        [*argv, "--detach", "--no-build", "--remove-orphans"],
+        stdin=json.dumps(document),
+        cwd=cwd,
+        timeout=seconds,
+    )
+    if done.code != 0:
+        lines = [line.strip() for line in done.stderr.strip().splitlines() if line.strip()]
+        raise ContainerProblem("The stack doesn't start.", cause=lines[-1] if lines else "")
+
+
+def labelled(label: str) -> dict[str, dict[str, str]]:
+    """By ``kind/id`` the labels of all containers, networks and volumes that have this label."""
+    with ThreadPoolExecutor(len(KINDS)) as pool:
+        return {name: labels for found in pool.map(lambda kind: _labelled(kind, label), KINDS)
+                for name, labels in found.items()}  # fmt: skip
+
+
+def _labelled(kind: str, label: str) -> dict[str, dict[str, str]]:
+    every = ["--all"] if kind == "container" else []
+    done = process.run(["docker", kind, "ls", *every, "--filter", f"label={label}", "--format", "{{json .}}"])
+    found = {}
+    for line in done.stdout.splitlines():
+        item = json.loads(line)
+        pairs = (pair.partition("=") for pair in str(item.get("Labels") or "").split(","))
+        found[f"{kind}/{item.get('ID') or item.get('Name')}"] = {key: value for key, _, value in pairs}
+    return found
+
+
+def remove(names: Mapping[str, object]) -> str:
+    """Remove what :func:`labelled` named; returns what the engine said of what is still there, or nothing.
+
+    What is gone by then, or goes because somebody else removes it, is no problem.
+    """
+    said = ""
+    for kind in KINDS:
+        wanted = [name.partition("/")[2] for name in names if name.startswith(f"{kind}/")]
+        options = {"container": ["--force", "--volumes"], "volume": ["--force"]}.get(kind, [])
+        if wanted:
+            done = process.run(["docker", kind, "rm", *options, "--", *wanted], timeout=300)
+            lines = [line for line in done.stderr.splitlines() if not _gone(line)]
+            said = "\n".join(filter(None, (said, *lines)))
+    return said
+
+
+def _gone(line: str) -> bool:
+    return any(words in line for words in ("No such", "not found", "already in progress"))

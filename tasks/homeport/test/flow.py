@@ -1,0 +1,191 @@
+"""The test command from end to end: facts -> plan -> apply -> report."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from homeport.engine.docker import version_tuple
+from homeport.errors import EXIT_FAILED, EnvironmentProblem, UsageError, did_you_mean
+from homeport.model.checks import Check, Outcome, ok
+from homeport.model.config import BuildConfig, ChecksConfig
+from homeport.report import junit
+from homeport.report.console import make_console, show_warnings
+from homeport.report.document import check_json, make_folder, write_json, write_text
+from homeport.test import facts as reading
+from homeport.test import integration, probes, show, stack, units
+from homeport.test.facts import Facts, Kept
+from homeport.test.probes import Probe
+from homeport.test.running import Running
+from homeport.test.stack import Trial
+from homeport.test.units import Unit
+
+KINDS = ("unit", "smoke", "integration")
+_START_INTERVAL_ENGINE = (25,)
+"""The first engine that knows ``healthcheck.start_interval`` (moby 25.0 release notes)."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked for. ``targets`` None: all; an empty tuple: no unit tests at all."""
+
+    root: Path
+    config: ChecksConfig = field(default_factory=ChecksConfig)
+    build: BuildConfig = field(default_factory=BuildConfig)
+    targets: tuple[str, ...] | None = None
+    kinds: tuple[str, ...] = KINDS
+    builder: str = ""
+    jobs: int = 4
+    strict: bool = False
+    dry_run: bool = False
+    json: str = ""
+    junit: str = ""
+    report: str = ""
+
+
+@dataclass(frozen=True)
+class _Plan:
+    units: tuple[Unit, ...]
+    trial: Trial | None
+    probes: tuple[Probe, ...]
+    paths: tuple[str, ...]
+
+
+def check_kinds(kinds: tuple[str, ...]) -> tuple[str, ...]:
+    """What ``--only`` names, all of it for none. Raises UsageError for what there isn't."""
+    for kind in kinds:
+        if kind not in KINDS:
+            raise UsageError(
+                f"There are no {kind!r} tests.",
+                cause=did_you_mean(kind, KINDS),
+                hint=f"There are {', '.join(KINDS)}.",
+            )
+    return kinds or KINDS
+
+
+def knows_start_interval(engine: str) -> bool:
+    """Whether an engine of this version knows ``healthcheck.start_interval``."""
+    return version_tuple(engine) >= _START_INTERVAL_ENGINE
+
+
+def run(request: Request) -> int:
+    """Test, show, and return 0 if nothing failed, else 1.
+
+    Raises HomeportError for what is found before anything was started.
+    """
+    for path in filter(None, (request.json, request.junit)):
+        check_json(path)
+    if request.report:
+        make_folder(Path(request.report))
+    console = make_console(sys.stderr if request.json == "-" else sys.stdout)
+    began = time.monotonic()
+    found = _facts(request)
+    plan = _plan(found, request)
+    warnings = found.warnings
+    if plan.trial is not None:
+        isolated = plan.trial.isolated
+        warnings += tuple(f"{name} isn't started: {why}." for name, why in isolated.left_out.items())
+        warnings += tuple(f"{note[0].upper()}{note[1:]}." for note in isolated.notes)
+    if request.dry_run:
+        show_warnings(warnings, console)
+        show.plan(plan.units, plan.trial, plan.probes, plan.paths, console)
+        return 0
+    warnings += stack.sweep()
+    show_warnings(warnings, console)
+    checks = _checks(plan, found, request, console)
+    _report(checks, warnings, time.monotonic() - began, plan, request, console)
+    return 0 if ok(checks, strict=request.strict) else EXIT_FAILED
+
+
+def _facts(request: Request) -> Facts:
+    return reading.read(
+        request.root,
+        build_files=request.build.files,
+        targets=request.targets or request.build.targets,
+        builder=request.builder or request.build.builder,
+        compose_files=request.config.files,
+        folders={name: one.folder for name, one in request.config.unit.items() if one.folder},
+    )
+
+
+def _plan(found: Facts, request: Request) -> _Plan:
+    config = request.config
+    wanted = "unit" in request.kinds and request.targets != ()
+    chosen = units.plan(found, config) if wanted else ()
+    smoke = bool(found.document) and bool({"smoke", "integration"} & {*request.kinds})
+    if not smoke:
+        return _Plan(chosen, None, (), ())
+    if not found.engine.local:
+        raise EnvironmentProblem(
+            "The stack can't be tested: the engine is on another machine.",
+            cause="The ports under test are open there, and for that machine alone.",
+            hint="Run this on that machine, or leave it at --only unit.",
+        )
+    asked = probes.plan(found.document, config.probes)
+    paths = (config.integration or found.integration) if "integration" in request.kinds else ()
+    integration.check(paths, found.root)
+    fast = knows_start_interval(found.engine.version)
+    trial = stack.plan(found.document, probes.ports(asked), Kept(found.root), fast_checks=fast)
+    kept = tuple(one for one in asked if one.service in trial.isolated.document["services"])
+    return _Plan(chosen, trial, kept if "smoke" in request.kinds else (), paths)
+
+
+def _checks(plan: _Plan, found: Facts, request: Request, console: Console) -> list[Check]:
+    def tell(check: Check) -> None:
+        show.progress(check, console)
+
+    checks = Running(found, request.config.limit).all(plan.units, request.jobs, tell)
+    if plan.trial is None:
+        return checks
+    console.print(
+        Text(f"Starting {len(plan.trial.isolated.document['services'])} services as {plan.trial.project}.")
+    )
+    with stack.started(plan.trial, found.root, request.config.start, tell) as trial:
+        checks += trial.checks
+        up = trial.stack
+        for probe in plan.probes if up is not None else ():
+            assert up is not None  # noqa: S101 - said by the line above, which mypy doesn't follow
+            checks.append(probes.ask(probe, up))
+            tell(checks[-1])
+        if plan.paths and up is None:
+            why = "the stack isn't well"
+            checks += [Check("integration", path, Outcome.LEFT_OUT, 0.0, why) for path in plan.paths]
+        elif plan.paths and up is not None:
+            more = integration.run(plan.paths, found.root, up, request.config.limit)
+            for check in more:
+                tell(check)
+            checks += more
+        if request.report:
+            trial.write_logs(Path(request.report) / "logs")
+    return checks
+
+
+def _report(
+    checks: list[Check],
+    warnings: tuple[str, ...],
+    took: float,
+    plan: _Plan,
+    request: Request,
+    console: Console,
+) -> None:
+    show.failures(checks, console)
+    show.table(checks, console)
+    none = [check for check in checks if check.outcome is Outcome.NONE]
+    if none and not request.strict:
+        said = f"{', '.join(check.name for check in none)}: no tests. With --strict that is a failure."
+        show_warnings((said,), console)
+        warnings = (*warnings, said)
+    left_out = plan.trial.isolated.left_out if plan.trial else {}
+    document = show.document(checks, warnings, took, left_out, strict=request.strict)
+    if request.report:
+        write_text(Path(request.report) / "junit.xml", junit.text(checks))
+        write_json(str(Path(request.report) / "test.json"), document)
+    if request.junit:
+        write_text(Path(request.junit), junit.text(checks))
+    if request.json:
+        write_json(request.json, document)
