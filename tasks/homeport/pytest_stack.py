@@ -107,6 +107,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     if found is not None and report.failed and _FIXTURES & {*getattr(item, "fixturenames", ())}:
         for one in containers.of_project(found.project):
             lines = containers.logs(one.id, _LOG_LINES, since=call.start - 1)
-            if lines:
-                report.sections.append((f"log of {one.service}", "\n".join(lines)))
+            if lines and hasattr(report.longrepr, "addsection"):
+                # As a part of the failure itself it stands in JUnit files, too.
+                report.longrepr.addsection(f"log of {one.service}", "\n".join(lines), "-")
     return report

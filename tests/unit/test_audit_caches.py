@@ -54,7 +54,15 @@ def run(words: str, before: str = "FROM python:3.12\n") -> str:
         ("uv pip install x", "--mount=type=cache,target=/root/.cache/uv uv pip install x"),
         ("npm ci", "--mount=type=cache,target=/root/.npm npm ci"),
         ("pnpm install", "--mount=type=cache,target=/root/.local/share/pnpm/store pnpm install"),
-        ("poetry install --no-cache", "--mount=type=cache,target=/root/.cache/pypoetry poetry install"),
+        (
+            "poetry install --no-cache",
+            "--mount=type=cache,target=/root/.cache/pypoetry/cache "
+            "--mount=type=cache,target=/root/.cache/pypoetry/artifacts poetry install",
+        ),
+        ("pip --timeout 60 install x", f"{PIP} pip --timeout 60 install x"),
+        ("npm --prefix app ci", "--mount=type=cache,target=/root/.npm npm --prefix app ci"),
+        ("uv --directory a sync", "--mount=type=cache,target=/root/.cache/uv uv --directory a sync"),
+        ("uv run --no-cache pytest -n 3", "--mount=type=cache,target=/root/.cache/uv uv run pytest -n 3"),
     ],
 )
 def test_what_is_mended(words: str, expected: str) -> None:
@@ -108,23 +116,35 @@ def test_settings_of_the_stage_that_it_begins_with_count() -> None:
 
 
 @pytest.mark.parametrize(
-    ("before", "expected"),
+    ("before", "command", "expected"),
     [
-        ("ENV PIP_NO_CACHE_DIR=1\n", ""),
-        ("ENV PIP_NO_CACHE_DIR 1\n", ""),
-        ("ENV PIP_NO_CACHE_DIR=off\n", ""),  # any value turns it off
-        ("ENV A=1 PIP_NO_CACHE_DIR=1 B=2\n", "ENV A=1 B=2\n"),
-        ("ENV PIP_NO_CACHE_DIR=1 B=2\n", "ENV B=2\n"),
-        ("ENV A=1 PIP_NO_CACHE_DIR=1\n", "ENV A=1\n"),
-        ("ENV A=1 \\\n    PIP_NO_CACHE_DIR=1 \\\n    B=2\n", "ENV A=1 \\\n    B=2\n"),
-        ("ENV PIP_NO_CACHE_DIR=1 \\\n    B=2\n", "ENV B=2\n"),
-        ("ENV A=1 \\\n    PIP_NO_CACHE_DIR=1\n", "ENV A=1\n"),
-        ("ENV PIP_NO_CACHE_DIR=\n", "ENV PIP_NO_CACHE_DIR=\n"),  # an empty one is none
+        ("ENV PIP_NO_CACHE_DIR=1\n", "pip install x", "PIP_NO_CACHE_DIR= pip install x"),
+        ("ENV PIP_NO_CACHE_DIR 1\n", "pip install x", "PIP_NO_CACHE_DIR= pip install x"),
+        ("ENV PIP_NO_CACHE_DIR=off\n", "pip install x", "PIP_NO_CACHE_DIR= pip install x"),  # any is a yes
+        ("ARG PIP_NO_CACHE_DIR=1\n", "pip install x", "PIP_NO_CACHE_DIR= pip install x"),
+        ("ENV PIP_NO_CACHE_DIR=\n", "pip install x", "pip install x"),  # an empty one is none
+        (
+            "ENV PIP_NO_CACHE_DIR=1\n",
+            "A=1 pip install x && pip install y",
+            "A=1 PIP_NO_CACHE_DIR= pip install x && PIP_NO_CACHE_DIR= pip install y",
+        ),
     ],
 )
-def test_variables_that_turn_it_off(before: str, expected: str) -> None:
-    text = f"FROM python:3.12\n{before}RUN {PIP} pip install x\n"
-    assert after(text) == f"FROM python:3.12\n{expected}RUN {PIP} pip install x\n"
+def test_variables_that_turn_it_off(before: str, command: str, expected: str) -> None:
+    head = f"FROM python:3.12\n{before}RUN {PIP} "
+    assert after(f"{head}{command}\n") == f"{head}{expected}\n"
+
+
+def test_a_variable_that_uv_takes_for_a_no() -> None:
+    uv = "--mount=type=cache,target=/root/.cache/uv"
+    assert about(run(f"{uv} uv sync", "FROM a\nENV UV_NO_CACHE=false\n")) == []
+    head = "FROM a\nENV UV_NO_CACHE=1\n"
+    assert after(run(f"{uv} uv sync", head)) == run(f"{uv} UV_NO_CACHE=0 uv sync", head)
+
+
+def test_a_variable_of_another_stage_is_none_of_this_one() -> None:
+    text = f"FROM a AS a\nENV PIP_NO_CACHE_DIR=1\nFROM b\nRUN {PIP} pip install x\n"
+    assert about(text) == []
 
 
 def test_what_stands_around_stays_byte_for_byte() -> None:
@@ -231,11 +251,13 @@ APK = "--mount=type=cache,target=/etc/apk/cache,sharing=locked"
             "rm -f /etc/apt/apt.conf.d/docker-clean; apt-get install x",
             f"{APT} rm -f /etc/apt/apt.conf.d/docker-clean; apt-get install x",
         ),
+        ("apt-get -t backports install x", f"{APT} apt-get {KEPT} -t backports install x"),
+        ("env A=/opt/apt apt-get install x", f"{APT} env A=/opt/apt apt-get {KEPT} install x"),
         ("--mount=type=cache,target=/var/lib/apt/lists apt-get install x", None),
         (f"{APT} apt-get install x", f"{APT} apt-get {KEPT} install x"),
         (f"{APT} apt-get update -q", f"{APT} apt-get update -q"),
         ("apk add --no-cache curl", f"{APK} apk add --update-cache curl"),
-        ("apk --no-cache add a && apk add b", f"{APK} apk --update-cache add a && apk add b"),
+        ("apk -X url --no-cache add a", f"{APK} apk -X url --update-cache add a"),
         ("apk update && apk add b", f"{APK} apk update && apk add b"),
         (f"{APK} apk add --no-cache x", f"{APK} apk add --update-cache x"),
     ],
@@ -259,6 +281,10 @@ def test_system_packages_without_a_mount_are_a_note() -> None:
         (f"{APT} apt-get install x && rm -rf /var/cache/*", CACHE_DEFEATED),
         (f"{APT} rm /etc/apt/apt.conf.d/docker-clean; apt-get install x; apt-get clean", CACHE_DEFEATED),
         ("apk add --no-cache x && rm -rf /etc/apk/cache", SYSTEM_CACHE_MISSING),
+        ("apk --no-cache add a && apk add b", SYSTEM_CACHE_MISSING),  # with a cache b has no index
+        ("apt-get install -y -d x", SYSTEM_CACHE_MISSING),
+        ("apt-get install x && cp /var/cache/apt/archives/*.deb /d", SYSTEM_CACHE_MISSING),
+        ("--mount=type=cache,target=/var/cache/apt/archives apt-get install x", CACHE_DEFEATED),
     ],
 )
 def test_what_empties_the_cache_of_the_system_is_left_to_people(words: str, rule: Rule) -> None:
@@ -290,6 +316,8 @@ PIP_OF = "--mount=type=cache,target=/home/app/.cache/pip,uid="
         ("RUN useradd -m -u 1001 app\nFROM scratch AS other\nFROM 0\nUSER app\n", ""),
         ("RUN useradd -m app\nUSER app\n", ""),  # whatever number is free
         ("RUN useradd -u 1001 app\nUSER app\n", ""),  # it has no home
+        ("RUN useradd -m -b /srv -u 1001 app\nUSER app\n", ""),
+        ("RUN useradd -m -u 1001 app\nRUN usermod -u 7 app\nUSER app\n", ""),
         ("RUN useradd -m -u 1001 other\nUSER app\n", ""),
         ("RUN adduser -S -u 1001 app\nUSER app\n", ""),
         ("RUN adduser app staff\nUSER app\n", ""),
@@ -304,6 +332,89 @@ def test_the_cache_of_a_user(head: str, uid: str) -> None:
     assert found.fixable == bool(uid)
     if uid:
         assert after(run("pip install x", before)) == run(f"{PIP_OF}{uid} pip install x", before)
+
+
+def test_folders_above_a_mount_are_root_s() -> None:
+    before = "FROM python:3.12\nRUN useradd -m -u 1001 app\nUSER app\n"
+    for words in ("pip install x && mkdir ~/.cache/other", "cargo build", "pnpm install"):
+        (found,) = about(run(words, before))
+        assert not found.fixable
+        assert "would be root's in this step" in found.fix
+    # The home is there already, and the user's.
+    assert after(run("npm ci && npm run build", before)) == run(
+        "--mount=type=cache,target=/home/app/.npm,uid=1001 npm ci && npm run build", before
+    )
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        "pip install x && rm -rf ~/.cache",
+        "pip install x && rm -rf $HOME/.cache/*",
+        "pip install x && /bin/rm -rf /root/.cac*",
+        "pip install x && rm -rf $SOMETHING",
+        "pip install x && cd /root/.cache && rm -rf pip",
+        "pip install x && find /root -delete",
+        "pip3 install x && pip3 cache purge",
+        "pip install x && cp -r ${HOME}/.cache/pip /saved",
+        "PIP_CACHE_DIR=/c pip install x; tar cf /t $PIP_CACHE_DIR",
+        "--mount=type=bind,source=c,target=/root/.cache/pip,from=x pip install x && npm ci && false",
+        "pip install x\nRUN cp -r /root/.cache/pip /saved",
+        "pip install x\nFROM b\nCOPY --from=0 /root/.cache /root/.cache",
+        "pip install x\nFROM b\nCOPY --from=0 /root /root",
+        "pip install x\nWORKDIR /root/.cache/pip/x",
+        "pip install x\nRUN --network=none make",
+        "pip install --no-index x",
+        "pnpm fetch\nRUN pnpm install --offline",
+        "cargo fetch\nRUN cargo build --frozen",
+        'go mod download\nCMD ["go", "run", "."]',
+        "go build && cp -r $(go env GOMODCACHE) /m",
+        "poetry install && rm -rf $POETRY_CACHE_DIR",
+    ],
+)
+def test_what_may_be_needed_or_emptied_is_left_to_people(step: str) -> None:
+    head = "FROM python:3.12\nENV POETRY_CACHE_DIR=/p\n"
+    found = about(run(step, head))
+    assert not [one for one in found if one.fixable and one.about in step.split()[0]]
+    assert mended(run(step, head), [one for one in found if one.about == "pip"]) == run(step, head)
+
+
+def test_where_something_else_is_mounted_nothing_is_missing() -> None:
+    for kind in ("bind,source=c", "tmpfs"):
+        assert about(run(f"--mount=type={kind},target=/root/.cache pip install x")) == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "cat > /setup.sh <<'EOF'\napt-get install -y x\npip install --no-cache-dir x\nEOF\n",
+        "<<EOF\n#!/usr/bin/env python3\npip install x\nEOF\n",
+        "<<EOF\ncat > /x <<INNER\npip install x\nINNER\nEOF\n",
+        "<<A cat <<B\npip install x\nA\npip install y\nB\n",
+    ],
+)
+def test_the_input_of_a_command_is_no_command(words: str) -> None:
+    assert about(f"FROM python:3.12\nRUN {words}") == []
+
+
+def test_other_shells_are_not_read() -> None:
+    assert about('FROM a\nSHELL ["python3", "-c"]\nRUN pip install x\n') == []
+    assert about("# escape=`\nFROM servercore\nRUN pip install x\n") == []
+    assert about('FROM a\nSHELL ["/bin/bash", "-o", "pipefail", "-c"]\nRUN pip install x\n') != []
+
+
+@pytest.mark.parametrize(
+    "setting", ["ENV PIP_CACHE_DIR=.cache", 'ENV PIP_CACHE_DIR="/my cache"', "ENV PIP_CACHE_DIR='$X/c'"]
+)
+def test_a_folder_that_can_not_stand_in_a_mount(setting: str) -> None:
+    (found,) = about(run("pip install x", f"FROM a\n{setting}\n"))
+    assert not found.fixable
+
+
+def test_what_one_libc_compiles_does_not_come_to_the_other() -> None:
+    head = "FROM python:3.12-alpine\n"
+    flag = "--mount=type=cache,id=musl:/root/.cache/pip,target=/root/.cache/pip"
+    assert after(run("pip install x", head)) == run(f"{flag} pip install x", head)
 
 
 def test_a_mount_that_lies_where_another_user_has_the_cache_is_moved() -> None:
@@ -367,9 +478,11 @@ def test_the_proof_stops_an_edit_at_the_wrong_place() -> None:
         prove(text, text.replace(" --no-cache-dir", ""), [])
 
 
-def test_a_variable_in_another_instruction_is_no_reason_to_remove_that() -> None:
+def test_no_other_instruction_may_go_or_change() -> None:
     with pytest.raises(Unproven):
         prove("FROM a\nENV A=1 PIP_NO_CACHE_DIR=1\n", "FROM a\n", [Edit(7, 37)])
+    with pytest.raises(Unproven):
+        prove("FROM a\nENV A=1 PIP_NO_CACHE_DIR=1\n", "FROM a\nENV A=1\n", [Edit(14, 34)])
 
 
 def test_find_reads_what_places_say() -> None:

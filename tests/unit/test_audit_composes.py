@@ -210,7 +210,7 @@ def test_rights_of_the_host(tmp_path: Path, line: str, rule: str) -> None:
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        ('volumes: ["data:/data"]', "it writes to data, and must not run twice"),
+        ('volumes: ["data:/data"]', "it may write to data, and two of it might harm that"),
         ('volumes: ["data:/data:ro"]', ""),
         ("network_mode: host", "its network is host, where no front can be"),
         ('expose: ["53/udp"]', "it serves UDP, which no front can hand over"),
@@ -240,6 +240,15 @@ def test_included_files_in_conflict(tmp_path: Path) -> None:
     assert (
         found.what == "volumes.logs is defined otherwise in one.yml, line 4; compose.yml brings both together"
     )
+
+
+def test_each_file_in_conflict_is_named(tmp_path: Path) -> None:
+    one = "services:\n  a: {image: x:1}\nvolumes:\n  logs:\n"
+    two = "services:\n  b: {image: x:1}\nvolumes:\n  logs:\n    external: true\n"
+    three = two.replace("  b:", "  c:")
+    found = find(tmp_path, "include: [one.yml, two.yml, three.yml]\n", one=one, two=two, three=three)
+    paths = [each.path for each in found if each.rule.id == "include-conflict"]
+    assert paths == ["two.yml", "three.yml"]
 
 
 def test_the_place_is_where_a_layer_says_it(tmp_path: Path) -> None:

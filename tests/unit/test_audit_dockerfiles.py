@@ -163,3 +163,11 @@ def test_odd_files_are_read_without_an_error(text: str) -> None:
     from homeport.audit.mend import mended
 
     mended(text, find(text, "Dockerfile"))
+
+
+def test_a_secret_of_a_stage_that_is_left_behind_and_one_that_is_published() -> None:
+    text = "FROM a AS b\nARG GITHUB_TOKEN\nARG VITE_API_KEY\nFROM c\nUSER x\n"
+    (found,) = (one for one in find(text, "Dockerfile") if one.rule is SECRET)
+    assert (
+        found.what == "ARG GITHUB_TOKEN, in a stage that isn't shipped: build caches and attestations have it"
+    )

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import datetime
 import json
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from homeport.audit import flow
+from homeport.audit import flow, mend
 from homeport.audit.finding import RULES
 from homeport.audit.flow import Request
+from homeport.audit.mend import Unproven
 from homeport.errors import UsageError
 from homeport.model.config import AuditConfig, Suppression
 
@@ -258,3 +261,73 @@ def test_caches_of_builds_are_written_where_one_is_configured(root: Path) -> Non
     added = "cache_to:\n        - 'type=registry,ref=r.example/api:cache,mode=max'\n"
     assert compose.read_text(encoding="utf-8").endswith(added)
     assert "no-build-cache" not in {one["rule"] for one in run(root, config=config)[1]["findings"]}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no named pipes")
+def test_a_pipe_is_no_dockerfile(root: Path) -> None:
+    os.mkfifo(root / "Dockerfile.pipe")
+    assert len(run(root)[1]["findings"]) == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are UTF-8 there")
+def test_a_name_that_is_no_utf8(root: Path) -> None:
+    (root / os.fsdecode(b"Dockerfile.\xff")).write_text(FILE, encoding="utf-8")
+    out = root.parent / "out.sarif"
+    run(root, sarif=str(out))
+    assert "Dockerfile.%FF" in out.read_text(encoding="utf-8")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a right there")
+def test_what_lies_outside_of_the_repository_is_not_changed(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outside = root.parent / "Dockerfile"
+    outside.write_text(FILE, encoding="utf-8")
+    (root / "Dockerfile").symlink_to(outside)
+    code, _ = run(root, fix=True, apply=True, check=True)
+    assert code == 1
+    assert outside.read_text(encoding="utf-8") == FILE
+    assert (root / "api" / "Dockerfile").read_text(encoding="utf-8") == MENDED
+    said = capsys.readouterr().out
+    assert "lies outside of the repository" in said
+    assert "1 finding mended" in said
+
+
+def test_what_another_dockerfile_takes_by_name_is_sent_on(root: Path) -> None:
+    (root / "Dockerfile").write_text("FROM a:1\nUSER x\nCOPY . /\n", encoding="utf-8")
+    (root / "compose.yaml").write_text(
+        "services:\n  web:\n    build: .\n    restart: always\n", encoding="utf-8"
+    )
+    (root / "node_modules").mkdir()
+    (root / "node_modules" / "x").write_bytes(b"x" * 5_000_000)
+
+    def rules() -> set[str]:
+        return {one["rule"] for one in run(root)[1]["findings"] if one["path"] == "Dockerfile"}
+
+    assert "context-heavy" in rules()
+    ci = root / "Dockerfile.ci"
+    ci.write_text("FROM a:1 AS test\nCOPY node_modules /n\nFROM b:1\n", encoding="utf-8")
+    assert "context-heavy" not in rules()
+    ci.write_text("FROM a:1\nRUN --mount=type=bind,source=node_modules/y,target=/n true\n", encoding="utf-8")
+    assert "context-heavy" not in rules()
+
+
+def test_a_file_that_can_not_be_proven_does_not_stop_the_others(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (root / "Dockerfile").write_text(FILE.replace("3.12", "3.13"), encoding="utf-8")
+
+    def mended(text: str, findings: Any) -> str:
+        if "3.13" in text:
+            raise Unproven("line 2 would say something else")
+        return mend.mended(text, findings)
+
+    monkeypatch.setattr(flow, "mended", mended)
+    run(root, fix=True, apply=True)
+    assert (root / "api" / "Dockerfile").read_text(encoding="utf-8") == MENDED
+    assert "Dockerfile is left as it is" in capsys.readouterr().out
+
+
+def test_two_documents_need_two_places(root: Path) -> None:
+    with pytest.raises(UsageError, match="same place"):
+        run(root, json="-", sarif="-")

@@ -159,7 +159,7 @@ def test_a_worker_whose_containers_have_ended_is_new_again() -> None:
     ("spec", "action", "reason"),
     [
         (WEB, Action.START_FIRST, "keeps nothing of its own"),
-        (WRITER, Action.STOP_FIRST, "writes to data"),
+        (WRITER, Action.STOP_FIRST, "may write to data"),
         (
             {**WRITER, "deploy": {"update_config": {"order": "start-first"}}},
             Action.START_FIRST,

@@ -348,7 +348,7 @@ DATA: Spec = {"volumes": [{"type": "volume", "source": "data", "target": "/data"
     ("spec", "order", "reason"),
     [
         (HTTP_PORTS, START_FIRST, "nothing of its own"),
-        ({**HTTP_PORTS, **DATA}, STOP_FIRST, "writes to data"),
+        ({**HTTP_PORTS, **DATA}, STOP_FIRST, "may write to data"),
         ({}, STOP_FIRST, "serves no port"),
         (published((53, "udp", ""), (53, "tcp", "")), STOP_FIRST, "UDP"),
         ({"expose": ["53/udp", "53/tcp"]}, STOP_FIRST, "UDP"),

@@ -54,6 +54,8 @@ def account(text: str, place: Place, places: list[Place]) -> Account:
             for command in shell.commands(text, other.instruction):
                 made = _made(command)
                 found = made[1] if made and made[0] == name else found
+                if _changes(command, name):
+                    return Account(name if name.isdigit() else "", said)
     return Account(name if name.isdigit() else found.uid, said or found.home)
 
 
@@ -61,6 +63,12 @@ def _known(stage: Stage) -> dict[str, Account]:
     image = stage.image.partition("@")[0]
     name = image.removeprefix("docker.io/").removeprefix("library/").partition(":")[0]
     return OFFICIAL.get(name, {})
+
+
+def _changes(command: Command, name: str) -> bool:
+    """Whether a command makes another user of one that there is, or takes it away."""
+    program = posixpath.basename(command.texts[0]) if command.texts else ""
+    return program in {"usermod", "userdel", "deluser", "sed", "vipw"} and name in " ".join(command.texts[1:])
 
 
 def _made(command: Command) -> tuple[str, Account] | None:
@@ -89,6 +97,8 @@ def _made(command: Command) -> tuple[str, Account] | None:
     # Debian's adduser takes the group to add somebody to as a second name.
     if len(names) != 1:
         return None
+    if flags & {"-b", "--base-dir", "-R", "--root", "-P", "--prefix"}:
+        return names[0], Account(uid if uid.isdigit() else "")
     exists = bool(flags & _MAKES_HOME) if program == "useradd" else not flags & _NO_HOME
     at = posixpath.normpath(home) if home.startswith("/") else f"/home/{names[0]}"
     return names[0], Account(uid if uid.isdigit() else "", at if exists and "$" not in names[0] else "")

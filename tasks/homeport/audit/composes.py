@@ -119,7 +119,8 @@ def _conflicts(files: ComposeFiles) -> Iterator[Finding]:
             one.second.line,
             f"{one.second.kind}.{one.second.name} is defined otherwise in {first}; "
             f"{files.shown(one.path)} brings both together",
-            "Define it the same way in both, or once and under another name where it is another one.",
+            "Define it the same way in all files, or under another name where it is another one. Where one "
+            "says 'external', its project counts on another one to make it.",
             about=f"{one.second.kind}.{one.second.name}",
         )
 
@@ -188,7 +189,8 @@ def _stays_up(project: _Project, service: Service, spec: Mapping[str, Any]) -> I
             service,
             "deploy",
             f"has no limit of {' and '.join(missing)}",
-            "'homeport resources' plans limits for all services and writes them.",
+            "'homeport resources' plans limits and writes them; of memory where the service's tier says "
+            "how much ('memory' under [resources.tiers]).",
         )
     if not spec.get("restart") and not deploy.get("restart_policy") and not project.runs_once(service.name):
         yield project.finding(

@@ -10,7 +10,7 @@ from homeport.audit.finding import CONTEXT_HEAVY, CONTEXT_NO_IGNORE, CONTEXT_SEC
 from homeport.audit.generated import GIT, Generated, Kind, mentions, versioned
 from homeport.audit.ignoring import FileChange, Group, Member, Named, Place, change
 from homeport.audit.secretfiles import BY_TOOLS
-from homeport.audit.transfer import Build, Offender, Transfers, demand, reaches
+from homeport.audit.transfer import Build, Offender, Transfers, demand, reaches, taken_paths
 from homeport.model.ignore import PatternError, read_patterns
 from homeport.report.words import plural, size
 from homeport.sources.context import Contexts, ignore_file
@@ -76,8 +76,12 @@ def find(builds: Iterable[Build], root: Path) -> list[Finding]:
     return review(builds, root).findings
 
 
-def review(builds: Iterable[Build], root: Path) -> Reviews:
-    """Look at the contexts of these builds, each ignore file once. Raises nothing for what can't be read."""
+def review(builds: Iterable[Build], root: Path, dockerfiles: Mapping[Path, str] | None = None) -> Reviews:
+    """Look at the contexts of these builds, each ignore file once. Raises nothing for what can't be read.
+
+    ``dockerfiles`` are all that there are: what one of them takes by name is meant to be sent, though no
+    build that is known here uses it, or that stage of it.
+    """
     contexts, problems = Contexts(), []
     kept = tracked(root)
     transfers = Transfers(contexts, Generated(contexts.disk, kept))
@@ -91,7 +95,7 @@ def review(builds: Iterable[Build], root: Path) -> Reviews:
     reviews = []
     for path, members in groups.items():
         try:
-            reviews.append(_reviewed(path, tuple(members), contexts, root))
+            reviews.append(_reviewed(path, tuple(members), contexts, root, dockerfiles or {}))
         except (OSError, SourceProblem) as error:
             problems.append(f"{_shown(path, root)} can't be judged: {_reason(error)}.")
     return Reviews(tuple(reviews), tuple(problems))
@@ -114,11 +118,24 @@ def _member(build: Build, contexts: Contexts, transfers: Transfers) -> Member | 
     return Member(build, asked, choice, transfers.of(choice))
 
 
-def _reviewed(path: Path, members: tuple[Member, ...], contexts: Contexts, root: Path) -> Review:
+def _taken(dockerfiles: Mapping[Path, str], members: Iterable[Member]) -> set[str]:
+    """Components of the paths that Dockerfiles in or below these builds' folders take from a context."""
+    folders = {member.build.folder.resolve() for member in members}
+    found: set[str] = set()
+    for path, text in dockerfiles.items():
+        if folders & {path.parent, *path.parents}:
+            for taken in taken_paths(text):
+                found |= {part for part in taken.split("/") if part not in {"", ".", ".."}}
+    return found
+
+
+def _reviewed(
+    path: Path, members: tuple[Member, ...], contexts: Contexts, root: Path, dockerfiles: Mapping[Path, str]
+) -> Review:
     old = path.read_bytes() if path.is_file() else None
     needs = _Needs(members)
     group = Group(path, old, members, contexts, needs.any)
-    named = Named(members, read_patterns(old or b""))
+    named = Named(members, read_patterns(old or b""), _taken(dockerfiles, members))
     heavy = _heavy(group, named, needs)
     sure = {place: one for place, one in heavy.items() if not one.kind.asked}
     asked = {place: one for place, one in heavy.items() if one.kind.asked}

@@ -16,6 +16,7 @@ from homeport.audit.finding import (
     UNREADABLE,
     Finding,
 )
+from homeport.audit.secretfiles import PUBLISHED
 from homeport.audit.stages import Place, Stage, places
 from homeport.model.dockerfile import Dockerfile, parse
 from homeport.model.instruction import (
@@ -72,7 +73,7 @@ def find(text: str, path: str, *, contexts: Collection[str] = (), checked: bool 
         *_copied_too_early(text, path, own),
         *_root(path, own, final),
         *_health(path, final, checked=checked),
-        *_secrets(path, file),
+        *_secrets(path, own, file, final),
         *_compilers(text, path, own, final),
     ]
 
@@ -184,7 +185,9 @@ def _health(path: str, final: Stage, *, checked: bool) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _secrets(path: str, file: Dockerfile) -> Iterator[Finding]:
+def _secrets(path: str, places: list[Place], file: Dockerfile, final: Stage) -> Iterator[Finding]:
+    shipped = {stage.index for stage in final.lineage()}
+    stage_of = {id(place.instruction): place.stage.index for place in places}
     for instruction in file.instructions:
         named: Mapping[str, str | None] = {}
         try:
@@ -197,14 +200,18 @@ def _secrets(path: str, file: Dockerfile) -> Iterator[Finding]:
         for name, value in named.items():
             if not _SECRET.search(name) or name.upper().endswith(("_FILE", "_PATH", "_URL")):
                 continue
+            if PUBLISHED.search(name):
+                continue
             given = (value or "").strip("\"'")
             if instruction.keyword == "ENV" and _NO_SECRET.search(given):
                 continue
             if instruction.keyword == "ARG" and value is not None and _NO_SECRET.search(given) and given:
                 continue
+            left = stage_of.get(id(instruction), -1) not in shipped
+            where = ", in a stage that isn't shipped: build caches and attestations have it" if left else ""
             # The value is shown nowhere.
             yield Finding(
-                SECRET, path, instruction.line, f"{instruction.keyword} {name}",
+                SECRET, path, instruction.line, f"{instruction.keyword} {name}{where}",
                 "At build time: RUN --mount=type=secret. At run time: 'secrets' or 'environment' of Compose.",
                 about=name,
             )  # fmt: skip

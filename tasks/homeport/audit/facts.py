@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -92,7 +93,10 @@ def read(root: Path, files: Sequence[str] = (), environment: Mapping[str, str] |
             folders.setdefault(path.parent, path)
         shown = path.relative_to(root).as_posix()
         try:
-            if path.stat().st_size > _LARGEST:
+            state = path.stat()
+            if not stat.S_ISREG(state.st_mode):
+                continue  # a pipe would never end
+            if state.st_size > _LARGEST:
                 problems.append(f"{shown} is larger than a Dockerfile can be, and was left out.")
                 continue
             if _DEFINES.match(path.name):

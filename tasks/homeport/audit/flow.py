@@ -38,7 +38,7 @@ from homeport.audit.finding import (
 )
 from homeport.audit.mend import Unproven, mended
 from homeport.audit.suppress import Sifted
-from homeport.errors import EXIT_FAILED, UsageError, WorkFailed, did_you_mean
+from homeport.errors import EXIT_FAILED, ISSUES_URL, UsageError, did_you_mean
 from homeport.model.compose_edit import CannotEdit
 from homeport.model.config import AuditConfig
 from homeport.model.project import Service
@@ -47,6 +47,8 @@ from homeport.report.difference import difference, show_difference
 from homeport.report.document import check_json, write_json
 from homeport.sources.compose import ComposeFiles, shown
 from homeport.sources.replace import write
+
+_BUG = f"This is a bug in homeport, please report it: {ISSUES_URL}."
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,10 @@ def run(request: Request) -> int:
     """
     for path in filter(None, (request.json, request.sarif)):
         check_json(path)
+    if request.json and request.json == request.sarif:
+        raise UsageError(
+            "--json and --sarif can't have the same place.", hint="Name another file for one of them."
+        )
     suppress.check(request.config.suppress)
     buildcaches.check(request.config.build_cache)
     chosen = _chosen(request)
@@ -90,7 +96,8 @@ def run(request: Request) -> int:
     with ThreadPoolExecutor(1) as pool:
         names = [source.shown for source in found.dockerfiles]
         asked = pool.submit(others.ask, names, request.root) if request.tools else None
-        reviews = contexts.review([one.build for one in found.built], request.root)
+        texts = {source.path.resolve(): source.text for source in found.dockerfiles}
+        reviews = contexts.review([one.build for one in found.built], request.root, texts)
         own = [*_findings(found), *reviews.findings, *_bases(found, chosen, request.fix or request.apply)]
         more, left_out = asked.result() if asked else ([], ())
     uncached = {one: tuple(buildcaches.find(one, request.config.build_cache)) for one in found.projects}
@@ -99,19 +106,23 @@ def run(request: Request) -> int:
     theirs = others.without_repetition(more)
     everything += [one for one in theirs if not request.only or one.rule.id in chosen]
     sifted = suppress.sift(everything, request.config.suppress, request.today)
-    changes = _changes(found, reviews, uncached, sifted.open) if request.fix or request.apply else []
+    unchanged: list[str] = []
+    changes = []
+    if request.fix or request.apply:
+        changes = _changes(found, reviews, uncached, sifted.open, request.root, unchanged)
     diff = difference((shown(one.path, request.root), *one.texts) for one in changes)
     show.findings(sifted, console)
     show.why(sifted, console)
-    show_warnings((*found.problems, *reviews.problems, *left_out, *sifted.warnings), console)
+    warnings = (*found.problems, *reviews.problems, *left_out, *sifted.warnings, *unchanged)
+    show_warnings(warnings, console)
     if diff:
         show_difference(diff, console)
         console.print()
-    fixed = sum(one.fixable for one in sifted.open) if request.apply else 0
+    mended_ = {id(one) for change in changes for one in change.mends} if request.apply else set()
     if request.apply:
         write({one.path: one.new for one in changes}, {one.path: one.old for one in changes})
     services = sum(len(one.project.services) for one in found.projects)
-    console.print(Text(show.last_line(sifted, len(found.dockerfiles), services, fixed)))
+    console.print(Text(show.last_line(sifted, len(found.dockerfiles), services, len(mended_))))
     if diff and not request.apply:
         console.print(Text("Nothing was written: --fix --apply does it.", style="dim"))
     if request.json:
@@ -119,17 +130,18 @@ def run(request: Request) -> int:
     if request.sarif:
         known = {rule.id: rule for rule in (*(one.rule for one in theirs), *RULES)}
         write_json(request.sarif, sarif.document(sifted, known.values()))
-    return EXIT_FAILED if request.check and _bad(sifted, request.apply) else 0
+    return EXIT_FAILED if request.check and _bad(sifted, mended_) else 0
 
 
-def _bad(found: Sifted, applied: bool) -> bool:
-    return any(one.rule.severity is not Severity.NOTE and not (applied and one.fixable) for one in found.open)
+def _bad(found: Sifted, mended_: Collection[int]) -> bool:
+    return any(one.rule.severity is not Severity.NOTE and id(one) not in mended_ for one in found.open)
 
 
 def _chosen(request: Request) -> set[str]:
     known = {rule.id for rule in RULES}
     for name in (*request.only, *request.config.also):
-        if name not in known and name.partition("/")[0] not in others.PROGRAMS:
+        program, _, theirs = name.partition("/")
+        if name not in known and not (program in others.PROGRAMS and theirs):
             raise UsageError(
                 f"There is no rule '{name}'.",
                 cause=did_you_mean(name, known),
@@ -187,6 +199,7 @@ class _Change:
     path: Path
     old: bytes | None
     new: bytes
+    mends: tuple[Finding, ...] = ()
 
     @property
     def texts(self) -> tuple[str, str]:
@@ -199,8 +212,13 @@ def _changes(
     reviews: Reviews,
     uncached: Mapping[ComposeFiles, Collection[Wanted]],
     findings: Collection[Finding],
+    root: Path,
+    unchanged: list[str],
 ) -> list[_Change]:
-    """What would mend these findings, in Dockerfiles, ignore files and Compose files."""
+    """What would mend these findings, in Dockerfiles, ignore files and Compose files.
+
+    ``unchanged`` gets, in words, what can't be: whatever lies outside of the repository, also by a link.
+    """
     by_path: dict[str, list[Finding]] = {}
     for one in findings:
         if one.edits:
@@ -212,22 +230,28 @@ def _changes(
         try:
             text = mended(source.text, own)
         except Unproven as error:
-            raise _unproven(path, error) from error
-        new.append(_Change(source.path, source.data, text.encode("utf-8", "surrogateescape")))
+            unchanged.append(f"{path} is left as it is: {error}. {_BUG}")
+            continue
+        new.append(_Change(source.path, source.data, text.encode("utf-8", "surrogateescape"), tuple(own)))
     changes = filter(None, (review.change(findings) for review in reviews.reviews))
-    new += [_Change(one.path, one.old, one.new) for one in changes]
+    new += [_Change(one.path, one.old, one.new, one.mends) for one in changes]
     for files, wanted in uncached.items():
         try:
             texts = buildcaches.changes(files, wanted, findings)
         except CannotEdit as error:
-            raise _unproven("A Compose file", error) from error
-        new += [_Change(path, files.sources[path], data) for path, data in texts.items()]
-    return new
-
-
-def _unproven(path: str, why: Exception) -> WorkFailed:
-    return WorkFailed(
-        f"{path} was not changed: it would not say exactly what was planned.",
-        cause=f"{why}. This is a bug in homeport.",
-        hint="Nothing was written. Please report it; a suppression goes around it meanwhile.",
-    )
+            unchanged.append(f"Compose files are left as they are: {error}. {_BUG}")
+            continue
+        for file, data in texts.items():
+            name = files.shown(file)
+            mended_here = [
+                one.finding for one in wanted if one.finding in findings and one.finding.path == name
+            ]
+            new.append(_Change(file, files.sources[file], data, tuple(mended_here)))
+    inside = []
+    for change in new:
+        if change.path.resolve().is_relative_to(root.resolve()):
+            inside.append(change)
+        else:
+            outside = shown(change.path, root)
+            unchanged.append(f"{outside} is left as it is: it lies outside of the repository.")
+    return inside

@@ -70,7 +70,10 @@ class Group:
 class Named:
     """What Dockerfiles and exceptions of the ignore file name: it is meant to be sent."""
 
-    def __init__(self, members: Iterable[Member], patterns: Iterable[str]) -> None:
+    def __init__(
+        self, members: Iterable[Member], patterns: Iterable[str], others: Iterable[str] = ()
+    ) -> None:
+        """``others`` are components of paths that other Dockerfiles of these folders take by name."""
         self._paths: set[str] = set()
         self._patterns: set[tuple[str, ...]] = set()
         self.words: set[str] = set()
@@ -96,7 +99,8 @@ class Named:
             for part in pattern[1:].split("/")
             if _WORD.search(part)
         }
-        self.words |= self._exceptions
+        self._others = {word for word in others if _WORD.search(word)}
+        self.words |= self._exceptions | self._others
 
     def _add(self, path: str) -> None:
         while path and path not in self._paths:
@@ -108,7 +112,7 @@ class Named:
         if path in self._paths:
             return True
         parts = path.split("/")
-        if any(component_matcher(part).match(parts[-1]) for part in self._exceptions):
+        if any(component_matcher(part).match(parts[-1]) for part in (*self._exceptions, *self._others)):
             return True
         return any(_names(pattern, parts) for pattern in self._patterns)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
+from itertools import pairwise
 
 from homeport.audit import shell
 from homeport.audit.finding import Edit, Finding
@@ -18,7 +19,8 @@ from homeport.model.dockerfile import parse
 from homeport.model.instruction import DockerfileSyntaxError, Instruction, mounts
 
 _OPTIONS = frozenset(option for program in PROGRAMS for option in program.against)
-_VARIABLES = frozenset(name for program in PROGRAMS for name in program.off)
+_VARIABLES = frozenset(f"{name}={program.on}" for program in PROGRAMS for name in program.off)
+_CACHE = re.compile(r"type=cache,(id=[\w:/.-]+,)?target=/")
 _DIGEST = re.compile(r"@sha256:[0-9a-f]{64}\Z")
 
 
@@ -30,6 +32,9 @@ def mended(text: str, findings: Iterable[Finding]) -> str:
     """The file with the edits of these findings. Raises Unproven, and then nothing may be written."""
     # Each once; those at one place in the order of the findings.
     edits = list(dict.fromkeys(edit for finding in findings for edit in finding.edits))
+    ordered = sorted(edits, key=lambda edit: (edit.start, edit.end))
+    if any(one.end > two.start for one, two in pairwise(ordered)):
+        raise Unproven("two edits are about the same words, which would overlap")
     new = text
     for _, edit in sorted(enumerate(edits), key=lambda item: (-item[1].start, -item[0])):
         new = new[: edit.start] + edit.text + new[edit.end :]
@@ -40,9 +45,9 @@ def mended(text: str, findings: Iterable[Finding]) -> str:
 def prove(old: str, new: str, edits: Iterable[Edit]) -> None:
     """Raise Unproven unless ``new`` is ``old`` with as many mounts and digests, and words, as planned.
 
-    Whatever the edits were: only cache mounts, digests of base images and the options of NEW_WORDS can have
-    come, only options and variables that turn a cache off can have gone, only the targets of cache mounts can
-    be others, and each in the planned number.
+    Whatever the edits were: only cache mounts, digests of base images, the options of NEW_WORDS and variables
+    that let a cache be used can have come, only options that turn one off can have gone, only the targets of
+    cache mounts can be others, and each in the planned number.
     """
     try:
         before, after = parse(old), parse(new)
@@ -55,8 +60,6 @@ def prove(old: str, new: str, edits: Iterable[Edit]) -> None:
         if difference is not None:
             rest.pop(0)
             found += difference
-        elif first.keyword in {"ENV", "ARG"} and _named(old, first) <= _VARIABLES:
-            found["words that go"] += len(_named(old, first))
         else:
             raise Unproven(f"line {first.line} would say something else")
     planned = sum((_planned(old, edit) for edit in edits), Counter[str]())
@@ -86,10 +89,6 @@ def _difference(old: str, first: Instruction, new: str, second: Instruction) -> 
     """What came and went between two instructions; None if they differ in anything that can't be planned."""
     if first.keyword != second.keyword:
         return None
-    if first.keyword in {"ENV", "ARG"}:
-        had, has = ([one.text for one in shell.words(*each)] for each in ((old, first), (new, second)))
-        changed = _words(had, has, set(), {one for one in had if one.partition("=")[0] in _VARIABLES})
-        return changed
     if first.keyword != "RUN":
         same = (first.flags, first.value, first.heredocs) == (second.flags, second.value, second.heredocs)
         return Counter() if same else Counter({"digests": 1}) if _is_pinned(first, second) else None
@@ -97,24 +96,25 @@ def _difference(old: str, first: Instruction, new: str, second: Instruction) -> 
     one, two = shell.commands(old, first), shell.commands(new, second)
     if found is None or len(one) != len(two):
         return None
+    if first.heredocs != second.heredocs and not shell.is_script(first):
+        return None  # it is some command's input
     if not one:
         same = (first.value, first.heredocs) == (second.value, second.heredocs)
         return found if same else None
     for had_, has_ in zip(one, two, strict=True):
         changed = _words(had_.texts, has_.texts, NEW_WORDS, _OPTIONS)
-        same = [word.text for word in had_.variables] == [word.text for word in has_.variables]
-        if changed is None or not same:
+        settings = [[word.text for word in each.variables] for each in (had_, has_)]
+        set_ = _words(settings[0], settings[1], _VARIABLES, ())
+        if changed is None or set_ is None:
             return None
-        found += changed
+        found += changed + set_
     return found
 
 
 def _flags(first: Instruction, second: Instruction) -> Counter[str] | None:
     """The cache mounts that came, in front of the other flags, and those that moved."""
     new = len(second.flags) - len(first.flags)
-    if new < 0 or not all(
-        name == "mount" and value.startswith("type=cache,target=/") for name, value in second.flags[:new]
-    ):
+    if new < 0 or not all(name == "mount" and _CACHE.match(value) for name, value in second.flags[:new]):
         return None
     moved = 0
     try:
@@ -137,14 +137,6 @@ def _is_pinned(first: Instruction, second: Instruction) -> bool:
     if digest is None or first.flags != second.flags:
         return False
     return two == [_DIGEST.sub("", one[0]) + digest[0], *one[1:]]
-
-
-def _named(text: str, instruction: Instruction) -> set[str]:
-    """The variables that an ENV or ARG is about."""
-    own = [word.text for word in shell.words(text, instruction)]
-    if own and "=" not in own[0] and instruction.keyword == "ENV":
-        return {own[0]}
-    return {word.partition("=")[0] for word in own}
 
 
 def _words(

@@ -12,7 +12,7 @@ import posixpath
 import re
 from dataclasses import dataclass
 
-from homeport.audit.shell import Command
+from homeport.audit.shell import Command, Word
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Program:
 
     ``verbs`` are the commands that fetch, ``keeps`` its folders: each a list of where it may be, a variable
     and what is behind it, the first that is set counts. ``against`` are options, ``off`` variables that turn
-    its cache off.
+    its cache off, and ``on`` what each of them is set to so that it doesn't.
     """
 
     name: str
@@ -29,6 +29,7 @@ class Program:
     keeps: tuple[tuple[tuple[str, str], ...], ...] = ()
     against: frozenset[str] = frozenset()
     off: frozenset[str] = frozenset()
+    on: str = ""
 
 
 def _cache(own: str, folder: str) -> tuple[tuple[str, str], ...]:
@@ -42,6 +43,7 @@ PROGRAMS = (
         (_cache("PIP_CACHE_DIR", "pip"),),
         frozenset({"--no-cache-dir"}),
         frozenset({"PIP_NO_CACHE_DIR"}),
+        on="",  # pip takes anything else for a yes: its option has no value that means no
     ),
     Program(
         "uv",
@@ -49,11 +51,16 @@ PROGRAMS = (
         (_cache("UV_CACHE_DIR", "uv"),),
         frozenset({"--no-cache", "--no-cache-dir", "-n"}),
         frozenset({"UV_NO_CACHE"}),
+        on="0",
     ),
     Program(
         "poetry",
         frozenset({"install", "add", "update", "sync"}),
-        (_cache("POETRY_CACHE_DIR", "pypoetry"),),
+        # Not all of it: its virtual environments lie there, too, and belong into the image.
+        tuple(
+            tuple((name, f"{behind}/{part}") for name, behind in _cache("POETRY_CACHE_DIR", "pypoetry"))
+            for part in ("cache", "artifacts")
+        ),
         frozenset({"--no-cache"}),
     ),
     Program(
@@ -105,48 +112,99 @@ _PIP = re.compile(r"pip\d*(\.\d+)*")
 _PYTHON = re.compile(r"python\d*(\.\d+)*")
 _WRAPPERS = {"sudo", "exec", "time", "env", "command", "nice"}
 CLEANERS = {
-    "pip": (("pip", "cache", "purge"),),
-    "uv": (("uv", "cache", "clean"), ("uv", "cache", "prune")),
-    "poetry": (("poetry", "cache", "clear"),),
-    "npm": (("npm", "cache", "clean"),),
-    "pnpm": (("pnpm", "store", "prune"),),
-    "apt": (("apt-get", "clean"), ("apt", "clean"), ("apt-get", "autoclean")),
-    "go": (("go", "clean", "-modcache"), ("go", "clean", "-cache")),
+    "pip": ("cache purge", "cache remove"),
+    "uv": ("cache clean", "cache prune"),
+    "poetry": ("cache clear",),
+    "npm": ("cache clean",),
+    "pnpm": ("store prune",),
+    "apt": ("clean", "autoclean", "distclean"),
+    "apk": ("cache clean", "cache purge"),
+    "go": ("clean",),
 }
-"""Commands that empty a cache."""
+"""The commands of each that empty its cache."""
+_VALUED = {
+    "pip": {"--timeout", "--retries", "--proxy", "--python", "--log", "--cache-dir", "--trusted-host",
+            "--cert", "--client-cert", "--exists-action"},
+    "uv": {"--directory", "--project", "--cache-dir", "--config-file", "--color", "--python-preference"},
+    "poetry": {"-C", "--directory", "-P", "--project"},
+    "npm": {"--prefix", "--cache", "--registry", "--loglevel", "-w", "--workspace", "--userconfig", "-C"},
+    "pnpm": {"-C", "--dir", "--filter", "-F", "--store-dir", "--registry", "--reporter", "--loglevel"},
+    "apt": {"-o", "--option", "-t", "--target-release", "--default-release", "-c", "--config-file", "-a",
+            "--host-architecture"},
+    "apk": {"-p", "--root", "-X", "--repository", "--arch", "--cache-dir", "--keys-dir",
+            "--repositories-file", "--wait", "--cache-max-age", "--timeout", "-t", "--virtual"},
+    "go": {"-C"},
+    "cargo": {"-C", "-Z", "--config", "--color"},
+}  # fmt: skip
+"""Options of each that may stand before its command, and take the next word with them."""
 
 
 @dataclass(frozen=True)
 class Use:
-    """One command of a package manager that fetches."""
+    """One command of a package manager: ``word`` names it, ``options`` are those that are its own, and not
+    of a program that it runs, ``names`` are its words that are no options."""
 
     program: Program
     command: Command
-    verb: str
+    word: Word
+    options: tuple[Word, ...]
+    names: tuple[str, ...]
+
+    @property
+    def verb(self) -> str:
+        return " ".join((self.program.name, *self.names[:1]))
+
+    @property
+    def fetches(self) -> bool:
+        """Whether it is one of those that fetch packages."""
+        found = {self.names[0], " ".join(self.names[:2])} if self.names else set()
+        local = self.program.name == "pip" and self.names[1:] and all(map(_is_local, self.names[1:]))
+        alone = local and any(word.text == "--no-deps" for word in self.options)
+        return bool(found & self.program.verbs) and not alone
+
+    @property
+    def cleans(self) -> bool:
+        """Whether it is one of those that empty the cache."""
+        said = " ".join(self.names)
+        found = CLEANERS.get(self.program.name, ())
+        if self.program.name == "go" and said.startswith("clean"):
+            return any(word.text.lstrip("-") in {"cache", "modcache"} for word in self.options)
+        return any(said == one or said.startswith(f"{one} ") for one in found)
 
 
 def use_of(command: Command) -> Use | None:
-    """The package manager that a command runs to fetch something, if it does."""
-    texts = list(command.texts)
-    while texts and (texts[0] in _WRAPPERS or re.match(r"[A-Za-z_]\w*=", texts[0])):
-        texts.pop(0)
-    if not texts:
+    """The package manager that a command runs, if it does."""
+    words = list(command.words)
+    while words and (words[0].text in _WRAPPERS or re.match(r"[A-Za-z_]\w*=", words[0].text)):
+        words.pop(0)
+    if not words:
         return None
-    name = posixpath.basename(texts[0])
-    rest = texts[1:]
-    if _PYTHON.fullmatch(name) and rest[:1] == ["-m"]:
-        name, rest = (rest[1] if len(rest) > 1 else ""), rest[2:]
+    first, rest = words[0], words[1:]
+    name = posixpath.basename(first.text)
+    if _PYTHON.fullmatch(name) and [word.text for word in rest[:1]] == ["-m"]:
+        name, rest = (rest[1].text if len(rest) > 1 else ""), rest[2:]
     if _PIP.fullmatch(name):
         name = "pip"
     name = _ALIASES.get(name, name)
     program = next((one for one in PROGRAMS if one.name == name), None)
     if program is None:
         return None
-    plain = [word for word in rest if not word.startswith("-")]
-    fetches = bool(plain) and (plain[0] in program.verbs or " ".join(plain[:2]) in program.verbs)
-    local = program.name == "pip" and plain[1:] and all(_is_local(word) for word in plain[1:])
-    verb = f"{program.name} {plain[0]}" if plain else program.name
-    return Use(program, command, verb) if fetches and not (local and "--no-deps" in rest) else None
+    options: list[Word] = []
+    names: list[str] = []
+    left = iter(rest)
+    for word in left:
+        if word.text == "--":
+            break
+        if word.text.startswith("-"):
+            options.append(word)
+            # What follows the command are its own options, of which nothing needs to be known here.
+            if not names and word.text in _VALUED.get(name, ()) and (value := next(left, None)):
+                options.append(value)
+        else:
+            names.append(word.text)
+            if names[:1] == ["run"] and len(names) == 2:
+                break  # from here on it is another program's command line
+    return Use(program, command, first, tuple(options), tuple(names))
 
 
 def _is_local(word: str) -> bool:

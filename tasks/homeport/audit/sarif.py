@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote
@@ -45,7 +46,9 @@ def _rule(rule: Rule) -> dict[str, Any]:
 
 
 def _result(one: Finding, index: dict[str, int]) -> dict[str, Any]:
-    place: dict[str, Any] = {"artifactLocation": {"uri": quote(one.path), "uriBaseId": "%SRCROOT%"}}
+    place: dict[str, Any] = {
+        "artifactLocation": {"uri": quote(os.fsencode(one.path)), "uriBaseId": "%SRCROOT%"}
+    }
     if one.line:
         place["region"] = {"startLine": one.line}
     return {

@@ -32,7 +32,7 @@ _SECRET_NAME = re.compile(
     re.IGNORECASE,
 )
 _MAYBE_NAME = re.compile(r"(^|_)(KEY|TOKEN|AUTH|SALT|CREDENTIALS?|SECRET)(_|$)", re.IGNORECASE)
-_PUBLIC_NAME = re.compile(
+PUBLISHED = re.compile(
     r"^(VITE|NEXT_PUBLIC|NUXT_PUBLIC|REACT_APP|GATSBY|EXPO_PUBLIC|PUBLIC|VUE_APP|COMPOSE)_|PUBLIC_KEY|PUBLISHABLE"
     r"|_(ID|URL|DOMAIN|NAME|FILE|PATH|HOST)$",
     re.IGNORECASE,
@@ -107,7 +107,7 @@ def _has_secret(text: str) -> bool:
         url = _URL.match(value)
         if url and not _PLACEHOLDER.search(url[1]):
             return True
-        if _PUBLIC_NAME.search(name) or _PLACEHOLDER.search(value):
+        if PUBLISHED.search(name) or _PLACEHOLDER.search(value):
             continue
         if _SECRET_NAME.search(name) or (_MAYBE_NAME.search(name) and _RANDOM.search(value)):
             return True

@@ -39,9 +39,10 @@ class Command:
 
 
 def commands(text: str, instruction: Instruction) -> tuple[Command, ...]:
-    """The commands of a RUN in the shell form, here-documents included; ``text`` is the whole file.
+    """The commands of a RUN in the shell form; ``text`` is the whole file.
 
-    None for the JSON form: there is no shell, and nothing in it is looked at.
+    A here-document counts where it is what the shell runs (``RUN <<EOF``); elsewhere it is some command's
+    input. None for the JSON form: there is no shell, and nothing in it is looked at.
     """
     if json_form(instruction.value) is not None:
         return ()
@@ -51,9 +52,19 @@ def commands(text: str, instruction: Instruction) -> tuple[Command, ...]:
     middle = lines[instruction.last - body]
     start = _after_flags(text, start, middle, instruction.escape)
     found = list(_split(_words(text, start, middle, instruction.escape, joined=True)))
-    if instruction.heredocs:
+    if is_script(instruction):
         found += _split(_words(text, middle, end, "\\", joined=False))
     return tuple(found)
+
+
+def is_script(instruction: Instruction) -> bool:
+    """Whether the one here-document of a RUN is its shell's own text, and has none itself."""
+    if len(instruction.heredocs) != 1 or not re.fullmatch(
+        r"\s*<<-?\s*[\"']?[\w.-]+[\"']?\s*", instruction.value
+    ):
+        return False
+    content = instruction.heredocs[0].content
+    return not content.lstrip().startswith("#!") and "<<" not in content
 
 
 def flags_start(text: str, instruction: Instruction) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import fnmatch
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -27,7 +28,8 @@ def check(suppressions: Mapping[str, Suppression]) -> None:
     known = [rule.id for rule in RULES]
     for name, one in suppressions.items():
         where = f"[audit.suppress.{name}]"
-        if one.rule not in known and one.rule.partition("/")[0] not in PROGRAMS:
+        program, _, theirs = one.rule.partition("/")
+        if one.rule not in known and not (program in PROGRAMS and theirs):
             raise UsageError(
                 f"{where}: there is no rule {one.rule!r}.",
                 cause=did_you_mean(one.rule, known),
@@ -72,6 +74,8 @@ def _ended(one: Suppression, today: datetime.date) -> bool:
 
 def _date(text: str, where: str) -> datetime.date:
     try:
+        if not re.fullmatch(r"\d{4}-\d\d-\d\d", text):
+            raise ValueError(text)
         return datetime.date.fromisoformat(text)
     except ValueError as error:
         raise UsageError(f"{where}: 'until' is a date such as 2027-03-31, not {text!r}.") from error

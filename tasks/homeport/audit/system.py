@@ -13,13 +13,13 @@ apk: a folder /etc/apk/cache makes it keep what it fetches
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterator
-from itertools import pairwise
 
 from homeport.audit import cachemounts, shell
 from homeport.audit.cachemounts import finding
 from homeport.audit.finding import CACHE_DEFEATED, SYSTEM_CACHE_MISSING, Edit, Finding
-from homeport.audit.programs import CLEANERS, Use
+from homeport.audit.programs import Use, use_of
 from homeport.audit.shell import Command
 from homeport.audit.stages import Place
 
@@ -50,24 +50,31 @@ def _apt(
     own = [one for one in cachemounts.targets(place) if one.startswith(("/var/cache", "/var/lib/apt"))]
     folders = {_archives(use) for use in uses}
     default = folders == {_DEFAULT}
+    hazard = _needed(text, place, places, uses)
     deleted = default and not _said(text, place, places, "docker-clean")
     keeps = {f"{APT}/kept"} if deleted else folders
     against = [
         one for one in everything if any(cachemounts.empties(one, folder) for folder in (*keeps, *own))
     ]
     if default and not deleted:
-        against += [one for one in everything if one.texts[:2] in CLEANERS["apt"]]
+        used_for = ((one, use_of(one)) for one in everything)
+        against += [one for one, use in used_for if use and use.program.name == "apt" and use.cleans]
     edits: list[Edit | None] = [None for _ in against]
+    if hazard:
+        edits.append(None)
     if deleted:
         edits += [edit for use in uses for edit in _kept(use)]
     option = f" with -o {_KEPT} behind apt-get: docker-clean of the base image deletes what lies elsewhere"
     verb = uses[0].verb
-    if not all(any(cachemounts.within(folder, one) for one in own) for folder in folders):
+    mounted = all(any(cachemounts.within(folder, one) for one in own) for folder in folders)
+    if mounted and not all(any(cachemounts.within(folder, one) for one in own) for folder in keeps):
+        edits.append(None)  # what is kept there would get into the image
+    if not mounted:
         flag = f" --mount=type=cache,target={APT},sharing=locked"
         mount = cachemounts.added(text, place, flag) if place.root else None
         yield finding(
             SYSTEM_CACHE_MISSING, path, place, "apt", [mount, *edits], f"'{verb}' has no cache mount",
-            f"RUN{flag},{option if deleted else ''}".rstrip(",") + f"{_out(against)}.",
+            f"RUN{flag},{option if deleted else ''}".rstrip(",") + f"{_out(against)}.{hazard}",
         )  # fmt: skip
         return
     official = deleted and "/" not in _official(place.stage.image)
@@ -87,9 +94,16 @@ def _apk(
 ) -> Iterator[Finding]:
     mounted = any(cachemounts.within(APK, one) for one in cachemounts.targets(place))
     emptied = [one for one in everything if cachemounts.empties(one, APK)]
-    without = [word for use in uses for word in use.command.words if word.text == "--no-cache"]
+    without = [word for use in uses for word in use.options if word.text == "--no-cache"]
     edits: list[Edit | None] = [Edit(word.start, word.end, _UPDATE) for word in without]
     edits += [None for _ in emptied]
+    # With a cache apk looks for its index there alone, and that may be empty.
+    fresh = any(
+        use and use.program.name == "apk" and use.names[:1] == ("update",) for use in map(use_of, everything)
+    )
+    update = {"--no-cache", _UPDATE, "-U", "--update"}
+    if not fresh and not all(any(word.text in update for word in use.options) for use in uses):
+        edits.append(None)
     verb = uses[0].verb
     instead = f"{_UPDATE} in the place of --no-cache" if without else ""
     if not mounted:
@@ -115,18 +129,32 @@ def _out(commands: list[Command]) -> str:
 
 def _archives(use: Use) -> str:
     """The folder in which a command keeps packages."""
-    for name, value in pairwise(use.command.texts):
-        if name in {"-o", "--option"} and value.startswith(f"{_ARCHIVES}="):
-            return posixpath.normpath(posixpath.join(APT, value.partition("=")[2]))
-    return _DEFAULT
+    words = " ".join(use.command.texts)
+    said = re.findall(rf"(?:-o|--option)[ =]?{_ARCHIVES}/?=(\S+)", words, re.IGNORECASE)
+    return posixpath.normpath(posixpath.join(APT, said[-1])) if said else _DEFAULT
 
 
 def _kept(use: Use) -> Iterator[Edit]:
     """The options by which a command keeps packages where docker-clean doesn't look."""
-    name = next(word for word in use.command.words if posixpath.basename(word.text) in {"apt", "apt-get"})
+    name = use.word
     # apt, unlike apt-get, deletes what it has installed.
     keep = f" -o {_KEEP}" if posixpath.basename(name.text) == "apt" else ""
     yield Edit(name.end, name.end, f" -o {_KEPT}{keep}")
+
+
+def _needed(text: str, place: Place, places: list[Place], uses: list[Use]) -> str:
+    """Why packages have to stay where apt puts them, in words; empty if nothing is known."""
+    if any(word.text in {"-d", "--download-only"} for use in uses for word in use.options):
+        return " By hand: the step only downloads."
+    if any(word.text.startswith(("-c", "--config-file")) for use in uses for word in use.options):
+        return " By hand: it has a configuration of its own."
+    for one in places:
+        said = "\n".join([one.instruction.value, *(each.content for each in one.instruction.heredocs)])
+        if one.instruction.keyword in {"RUN", "COPY", "CMD", "ENTRYPOINT"} and re.search(
+            r"/var/cache/apt\b", said
+        ):
+            return f" By hand: /var/cache/apt is named in line {one.instruction.line}."
+    return ""
 
 
 def _said(text: str, place: Place, places: list[Place], what: str) -> bool:

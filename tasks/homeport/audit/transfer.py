@@ -276,3 +276,25 @@ def sent_paths(choice: Choice) -> frozenset[str]:
             *(node.path for node in choice.above),
         ]
     )
+
+
+def taken_paths(text: str) -> list[str]:
+    """What a Dockerfile takes from its context in all stages, by COPY, ADD and bind mounts; as written."""
+    try:
+        instructions = parse(text).instructions
+    except DockerfileSyntaxError:
+        return []
+    found: list[str] = []
+    for one in instructions:
+        try:
+            if one.keyword in {"COPY", "ADD"} and "from" not in dict(one.flags):
+                found += paths(one)[0]
+            elif one.keyword == "RUN":
+                found += [
+                    each.get("source", "")
+                    for each in mounts(one)
+                    if each["type"] == "bind" and "from" not in each
+                ]
+        except DockerfileSyntaxError:
+            continue
+    return found

@@ -55,6 +55,8 @@ class Request:
     """A git commit: only what changes since then can affect."""
     json: str = ""
     report: str = ""
+    aside: bool = False
+    """Show everything on standard error: standard output is for somebody else's document."""
 
 
 def run(request: Request, facts_read: Future[BuildFacts]) -> int:
@@ -63,7 +65,7 @@ def run(request: Request, facts_read: Future[BuildFacts]) -> int:
     ``facts_read`` is what :func:`facts.start` returned. Raises HomeportError for everything that is found
     before anything is touched.
     """
-    console = make_console(sys.stderr if request.json == "-" else sys.stdout)
+    console = make_console(sys.stderr if request.aside or request.json == "-" else sys.stdout)
     if request.report:
         make_folder(Path(request.report))
     if request.json:

@@ -50,7 +50,9 @@ def test(
     wanted: tuple[str, ...] | None = names(targets) or None
     kinds = flow.check_kinds(names(only))
     if build and not dry_run and _has_targets(root, config.build.files):
-        code, affected = _built(root, wanted or (), changed_since, builder, keep_going=keep_going)
+        code, affected = _built(
+            root, wanted or (), changed_since, builder, keep_going=keep_going, aside=json == "-"
+        )
         if code and not (keep_going and code == 1):
             return code
         wanted = affected if changed_since else wanted
@@ -86,6 +88,7 @@ def _built(
     builder: str,
     *,
     keep_going: bool,
+    aside: bool,
 ) -> tuple[int, tuple[str, ...]]:
     """Build as ``build --parallel`` does: its exit code, and the targets that it was about."""
     from homeport.build import facts, flow
@@ -113,7 +116,9 @@ def _built(
     )
     with tempfile.TemporaryDirectory(prefix="homeport-test-") as folder:
         out = Path(folder) / "build.json"
-        request = flow.Request(root, options, files=config.files, changed_since=changed_since, json=str(out))
+        request = flow.Request(
+            root, options, files=config.files, changed_since=changed_since, json=str(out), aside=aside
+        )
         try:
             code = flow.run(request, pending)
         except DefinitionError as error:

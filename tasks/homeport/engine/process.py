@@ -9,11 +9,13 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from homeport.engine.signals import asked_to_stop
 from homeport.errors import ToolMissing, ToolTimeout
 
 GRACE_SECONDS = 10.0
@@ -78,13 +80,15 @@ def limited(
     with tempfile.TemporaryFile() as output:
         child = Child(argv, env=env, cwd=cwd, output=output)
         code: int | None = None
+        end = time.monotonic() + seconds
         try:
-            code = child.process.wait(seconds)
-        except subprocess.TimeoutExpired:
+            while code is None and time.monotonic() < end:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    code = child.process.wait(min(1.0, max(0.0, end - time.monotonic())))
+                if asked_to_stop():
+                    raise KeyboardInterrupt
+        finally:
             child.stop()
-        except BaseException:
-            child.stop()
-            raise
         output.seek(0)
         return code, _text(output.read())
 

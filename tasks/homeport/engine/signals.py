@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 STOP_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
+_asked = threading.Event()
 
 
 @contextmanager
@@ -21,8 +22,14 @@ def on_stop_request(callback: Callable[[], None]) -> Iterator[None]:
         yield
         return
     numbers = [getattr(signal, name) for name in STOP_SIGNALS if hasattr(signal, name)]
+    _asked.clear()
+
+    def stop(*_: object) -> None:
+        _asked.set()
+        callback()
+
     before = {
-        number: signal.signal(number, lambda *_: callback())
+        number: signal.signal(number, stop)
         for number in numbers
         # What was told to be ignored stays so: nohup.
         if signal.getsignal(number) is not signal.SIG_IGN
@@ -34,6 +41,14 @@ def on_stop_request(callback: Callable[[], None]) -> Iterator[None]:
             # Ignored meanwhile: see ignore_stop_requests.
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, handler)
+
+
+def asked_to_stop() -> bool:
+    """Whether somebody has asked meanwhile: for what waits long.
+
+    An exception that the callback raises is lost where Python can't let it out, in a finalizer.
+    """
+    return _asked.is_set()
 
 
 def ignore_stop_requests() -> None:

@@ -47,7 +47,7 @@ _Scope = dict[tuple[str, str], Definition]
 
 def conflicts(project: Project, environment: Mapping[str, str]) -> tuple[Conflict, ...]:
     """Each conflict of a project once, in the order in which Compose would come to them."""
-    found: dict[tuple[Path, str, str], Conflict] = {}
+    found: dict[tuple[Path, str, str, Path], Conflict] = {}
     for path in project.files:
         _scope(project, Include((path,), path.parent), environment, found)
     return tuple(found.values())
@@ -57,7 +57,7 @@ def _scope(
     project: Project,
     item: Include,
     environment: Mapping[str, str],
-    found: dict[tuple[Path, str, str], Conflict],
+    found: dict[tuple[Path, str, str, Path], Conflict],
 ) -> _Scope:
     """What some files define and include, as the one that includes them gets it."""
     everything: _Scope = {}
@@ -71,7 +71,7 @@ def _scope(
                     there = own.setdefault(key, imported)
                     raw = there.path == path and imported.path != path and _is_short(there)
                     if raw or _comparable(there.value) != _comparable(imported.value):
-                        found.setdefault((path, *key), Conflict(path, there, imported))
+                        found.setdefault((path, *key, imported.path), Conflict(path, there, imported))
             for key, one in own.items():
                 below = everything.get(key)
                 everything[key] = replace(one, value=merged(below.value, one.value)) if below else one

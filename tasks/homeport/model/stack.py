@@ -167,7 +167,7 @@ class Service:
         if said == START_FIRST:
             return START_FIRST, "the file says so"
         if self.written:
-            return STOP_FIRST, f"it writes to {self.written[0]}, and must not run twice"
+            return STOP_FIRST, f"it may write to {self.written[0]}, and two of it might harm that"
         if not self.ports:
             return STOP_FIRST, "it serves no port: two of it would do the same work twice"
         return START_FIRST, "it keeps nothing of its own"

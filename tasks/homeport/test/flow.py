@@ -148,10 +148,8 @@ def _checks(plan: _Plan, found: Facts, request: Request, console: Console) -> li
     with stack.started(plan.trial, found.root, request.config.start, tell) as trial:
         checks += trial.checks
         up = trial.stack
-        for probe in plan.probes if up is not None else ():
-            assert up is not None  # noqa: S101 - said by the line above, which mypy doesn't follow
-            checks.append(probes.ask(probe, up))
-            tell(checks[-1])
+        if up is not None:
+            checks += probes.ask_all(plan.probes, up, tell)
         if plan.paths and up is None:
             why = "the stack isn't well"
             checks += [Check("integration", path, Outcome.LEFT_OUT, 0.0, why) for path in plan.paths]

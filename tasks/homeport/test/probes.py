@@ -5,7 +5,8 @@ from __future__ import annotations
 import http.client
 import socket
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,7 @@ PATIENCE_SECONDS = 10.0
 _TIMEOUT_SECONDS = 5.0
 _PAUSE_SECONDS = 0.2
 _MOST_BYTES = 1_000_000
+_AT_ONCE = 8
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,16 @@ def _probe(
     if one.http and not one.http.startswith("/"):
         raise UsageError(f"[test.probes.{name}]: 'http' is a path such as /health, not {one.http!r}.")
     return Probe(name, service, one.port or ports[0], one.http, one.status, one.contains)
+
+
+def ask_all(asked: Sequence[Probe], stack: Stack, tell: Callable[[Check], None]) -> list[Check]:
+    """Ask all of them, several at the same time; ``tell`` is called in their order."""
+    checks = []
+    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="probe") as pool:
+        for check in pool.map(lambda probe: ask(probe, stack), asked):
+            tell(check)
+            checks.append(check)
+    return checks
 
 
 def ask(probe: Probe, stack: Stack, patience: float = PATIENCE_SECONDS) -> Check:

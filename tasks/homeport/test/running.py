@@ -98,14 +98,14 @@ def _judged(unit: Unit, solve: Solve, code: int, tail: str, took: float, limit: 
     """How a build went, as a check; ``limit`` is not 0 if it was stopped after so many seconds."""
     said = _said(solve)
     if code == 0:
-        last = list(solve.steps.values())
-        cached = all(step.cached for step in last if step.is_instruction)
+        cached = all(step.cached for step in solve.steps.values() if step.is_instruction)
         words = "as before: nothing that counts has changed" if cached else said
         return Check("unit", unit.target, Outcome.PASSED, took, words)
     if limit:
-        running = solve.current
-        current = next((one for one in solve.steps.values() if one.name == running), None)
-        lines = tuple(current.last_lines()[-_LOG_LINES:]) if current else ()
+        # That it was stopped is told of each step by now: the one that began last is where it hung.
+        begun = [step for step in solve.steps.values() if step.started is not None]
+        last = max(begun, key=lambda step: step.started or 0.0, default=None)
+        lines = tuple(last.last_lines()[-_LOG_LINES:]) if last else ()
         return Check("unit", unit.target, Outcome.FAILED, took, f"no end after {limit:.0f} s", lines)
     failure = failure_of(solve, tail, lines=_LOG_LINES)
     found = _EXIT_CODE.search(failure.message)

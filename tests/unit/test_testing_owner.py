@@ -1,0 +1,41 @@
+"""Whose a test's things are: what may be swept and what is somebody's work."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from homeport.test.owner import OWNER_LABEL, Owner, began_of, me, orphans, parse
+
+NOW = 1_000_000.0
+MINE = Owner("here", 10, NOW - 50)
+
+
+def labels(owner: Owner | str) -> dict[str, str]:
+    return {OWNER_LABEL: str(owner)}
+
+
+@pytest.mark.parametrize(
+    ("owner", "processes", "dead"),
+    [
+        (MINE, {10: NOW - 50}, False),
+        (MINE, {}, True),  # it is gone
+        (MINE, {10: NOW - 20}, True),  # another process has its number now
+        (Owner("there", 10, NOW - 50), {}, False),  # nobody here can look
+        (Owner("there", 10, NOW - 90_000), {}, True),  # a day is long enough
+        ("nonsense", {}, False),
+        ("", {}, False),
+    ],
+)
+def test_what_belongs_to_the_dead(owner: Owner | str, processes: dict[int, float], dead: bool) -> None:
+    found = orphans({"container/1": labels(owner)}, "here", NOW, processes.get)
+    assert bool(found) == dead
+
+
+def test_an_owner_can_be_read_back() -> None:
+    found = parse(str(me()))
+    assert found is not None
+    assert found.pid == os.getpid()
+    assert found.alive(me().host, NOW, began_of)
+    assert began_of(2**22 + 1) is None
