@@ -16,6 +16,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+import leftovers
 from engine_fixtures import DockerSession, RunHomeport, Sandbox, docker, run_program
 
 APP = """\
@@ -99,7 +100,7 @@ class Repository:
         for kind in ("container", "network", "volume"):
             every = ["--all"] if kind == "container" else []
             label = "label=io.homeport.test.run"
-            lines = docker(kind, "ls", *every, "--filter", label, "--format", "{{json .}}").splitlines()
+            lines = leftovers.listed(kind, "ls", *every, "--filter", label, "--format", "{{json .}}")
             found += [line for line in lines if self.name in line]
         return found
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+import leftovers
 from engine_fixtures import DockerSession, RunHomeport, docker
 
 _MOST_SECONDS = 180
@@ -125,20 +126,17 @@ class LiveStack:
 
     def containers(self) -> dict[str, str]:
         """By name the state of everything in the project."""
-        listed = docker(
-            "ps", "--all", "--filter", f"label=com.docker.compose.project={self.name}",
-            "--format", "{{.Names}} {{.State}}",
-        )  # fmt: skip
-        return dict(line.split(" ", 1) for line in listed.splitlines())
+        own = f"label=com.docker.compose.project={self.name}"
+        found = leftovers.listed("ps", "--all", "--filter", own, "--format", "{{.Names}} {{.State}}")
+        return dict(line.split(" ", 1) for line in found)
 
     def replicas(self, service: str = "app") -> list[str]:
         """The names of the containers that are replicas of a service, running or not."""
-        listed = docker(
+        return leftovers.listed(
             "ps", "--all", "--filter", f"label=com.docker.compose.project={self.name}",
             "--filter", "label=io.homeport.role=replica", "--filter", f"label=io.homeport.service={service}",
             "--format", "{{.Names}}",
         )  # fmt: skip
-        return listed.split()
 
     def noted(self, *services: str) -> Counter[str]:
         """How often each body that was posted came to a replica, whichever it was."""
@@ -274,9 +272,9 @@ def stack(
 
     yield make
     for one in made:
-        names = docker("ps", "--all", "--quiet", "--filter", f"label=com.docker.compose.project={one.name}")
-        if names:
-            docker("rm", "--force", "--volumes", *names.split())
+        project = f"label=com.docker.compose.project={one.name}"
+        if names := leftovers.listed("ps", "--all", "--quiet", "--filter", project):
+            docker("rm", "--force", "--volumes", *names)
         # The engine has some thirty networks to give away, and no more.
         own = f"label=com.docker.compose.project={one.name}"
         if networks := docker("network", "ls", "--quiet", "--filter", own):

@@ -23,6 +23,7 @@ SERVICE_LABEL = "com.docker.compose.service"
 FOLDER_LABEL = "com.docker.compose.project.working_dir"
 _AT_ONCE = 8
 _CHECK_SECONDS = 10.0
+_LIST_TRIES = 20
 _REMOVE_SECONDS = 30.0
 
 
@@ -92,8 +93,20 @@ def of_project(project: str, service: str = "") -> tuple[Container, ...]:
             return inspect(str(item["Id"]) for item in listed)
     except (api.NoDirectWay, TypeError, KeyError):
         pass
-    done = _docker("ps", "--all", "--quiet", "--no-trunc", *(f"--filter=label={label}" for label in wanted))
-    return inspect(done.split())
+    return inspect(_listed("--all", *(f"--filter=label={label}" for label in wanted)))
+
+
+def _listed(*options: str) -> list[str]:
+    """The ids of containers. Raises ContainerProblem.
+
+    Engine 28 fails to list, with "rw layer snapshot not found", while somebody removes a container.
+    """
+    for _ in range(_LIST_TRIES):
+        done = process.run(["docker", "ps", "--quiet", "--no-trunc", *options])
+        if done.code == 0:
+            return done.stdout.split()
+        time.sleep(0.1)
+    return _docker("ps", "--quiet", "--no-trunc", *options).split()
 
 
 def projects_of(folder: Path) -> tuple[str, ...]:
@@ -171,7 +184,7 @@ def _ports(listed: Mapping[str, Any] | None) -> Iterable[Published]:
 
 def running() -> tuple[Container, ...]:
     """Everything that runs in the engine, whosever it is."""
-    return inspect(_docker("ps", "--quiet", "--no-trunc").split())
+    return inspect(_listed())
 
 
 def memory_used(ids: Iterable[str]) -> dict[str, int]:

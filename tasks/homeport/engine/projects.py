@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,6 +14,7 @@ from homeport.engine.containers import ContainerProblem
 
 KINDS = ("container", "network", "volume")
 """In the order in which they can be removed."""
+_LIST_TRIES = 20
 
 
 def start(document: Mapping[str, Any], cwd: Path, seconds: float) -> None:
@@ -34,7 +36,10 @@ def start(document: Mapping[str, Any], cwd: Path, seconds: float) -> None:
 
 
 def labelled(label: str) -> dict[str, dict[str, str]]:
-    """By ``kind/id`` the labels of all containers, networks and volumes that have this label."""
+    """By ``kind/id`` the labels of all containers, networks and volumes that have this label.
+
+    Raises ContainerProblem if the engine doesn't say.
+    """
     with ThreadPoolExecutor(len(KINDS)) as pool:
         return {name: labels for found in pool.map(lambda kind: _labelled(kind, label), KINDS)
                 for name, labels in found.items()}  # fmt: skip
@@ -42,7 +47,15 @@ def labelled(label: str) -> dict[str, dict[str, str]]:
 
 def _labelled(kind: str, label: str) -> dict[str, dict[str, str]]:
     every = ["--all"] if kind == "container" else []
-    done = process.run(["docker", kind, "ls", *every, "--filter", f"label={label}", "--format", "{{json .}}"])
+    argv = ["docker", kind, "ls", *every, "--filter", f"label={label}", "--format", "{{json .}}"]
+    # Engine 28 fails to list containers while somebody removes one.
+    for _ in range(_LIST_TRIES):
+        done = process.run(argv)
+        if done.code == 0:
+            break
+        time.sleep(0.1)
+    else:
+        raise ContainerProblem("The engine doesn't list what it has.", detail=done.stderr.strip())
     found = {}
     for line in done.stdout.splitlines():
         item = json.loads(line)
