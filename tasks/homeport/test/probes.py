@@ -116,7 +116,9 @@ def ask(probe: Probe, stack: Stack, patience: float = PATIENCE_SECONDS) -> Check
         problem = _http(probe, stack.host, port) if probe.http else _tcp(stack.host, port)
         took = time.monotonic() - began
         if not problem:
-            return Check("smoke", probe.name, Outcome.PASSED, took, probe.what)
+            return Check(
+                "smoke", probe.name, Outcome.PASSED, took, "" if probe.what == probe.name else probe.what
+            )
         if took >= patience:
             return Check("smoke", probe.name, Outcome.FAILED, took, f"{probe.what}: {problem}")
         time.sleep(_PAUSE_SECONDS)

@@ -59,6 +59,8 @@ def table(checks: Sequence[Check], console: Console) -> None:
     shown.add_column("time", justify="right", no_wrap=True)
     shown.add_column("", overflow="ellipsis")
     for check in checks:
+        if check.outcome is Outcome.NONE:
+            continue  # a warning names them, all at once
         shown.add_row(
             check.kind,
             Text(printable(check.name)),

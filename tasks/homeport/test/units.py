@@ -18,6 +18,10 @@ from homeport.test.facts import Facts, Subject
 _NO_EXPORT = ["type=cacheonly"]
 _NOT_OF_TESTS = ("tags", "cache-to", "attest", "output")
 _ROOT = ("", "0", "root")
+_ENVIRONMENT = (
+    "ENV PIP_BREAK_SYSTEM_PACKAGES=1 PYTHONDONTWRITEBYTECODE=1 PYTEST_ADDOPTS='-p no:cacheprovider'"
+)
+"""What is made here is thrown away, and its user may not write to the image's own folder."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +96,7 @@ def _on_top(
     key = f"{name}-tests"
     context = facts.root / tested.folder
     contexts = {"built": f"{TARGET_SCHEME}{linked}" if linked else f"docker-image://{tested.image}"}
-    lines = ["FROM built", "USER root", "ENV PIP_BREAK_SYSTEM_PACKAGES=1 PYTHONDONTWRITEBYTECODE=1"]
+    lines = ["FROM built", "USER root", _ENVIRONMENT]
     cache = "--mount=type=cache,target=/root/.cache,sharing=locked"
     if install := own.install or config.install:
         lines.append(f"RUN {cache} {install}")
