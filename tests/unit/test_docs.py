@@ -6,7 +6,7 @@ import dataclasses
 import sys
 from pathlib import Path
 
-from homeport.model.config import BuildConfig, Config, ResourcesConfig, parse_config
+from homeport.model.config import BuildConfig, Config, ResourcesConfig, ScanConfig, parse_config
 from mutations_all import false_builds
 
 if sys.version_info >= (3, 11):
@@ -23,6 +23,7 @@ def test_the_example_configuration_has_every_key_with_its_default() -> None:
     assert set(document["build"]) == {
         field.name.replace("_", "-") for field in dataclasses.fields(BuildConfig)
     }
+    assert set(document["scan"]) == {field.name.replace("_", "-") for field in dataclasses.fields(ScanConfig)}
     assert set(document["resources"]) == {field.name for field in dataclasses.fields(ResourcesConfig)}
 
 

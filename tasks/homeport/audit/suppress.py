@@ -11,6 +11,7 @@ from homeport.audit.finding import RULES, Finding
 from homeport.audit.others import PROGRAMS
 from homeport.errors import UsageError, did_you_mean
 from homeport.model.config import Suppression
+from homeport.model.until import ended, last_day
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ def check(suppressions: Mapping[str, Suppression]) -> None:
         if not one.reason.strip():
             raise UsageError(f"{where} needs a 'reason'.", hint="Say why this may stay as it is.")
         if one.until:
-            _date(one.until, where)
+            last_day(one.until, where)
 
 
 def sift(
@@ -53,7 +54,7 @@ def sift(
             left.append(finding)
     warnings = []
     for name, one in suppressions.items():
-        if _ended(one, today):
+        if ended(one.until, today):
             warnings.append(f"[audit.suppress.{name}] ended on {one.until}: its findings count again.")
         elif name not in used:
             warnings.append(f"[audit.suppress.{name}] suppresses nothing: it can go.")
@@ -61,17 +62,6 @@ def sift(
 
 
 def _meets(one: Suppression, finding: Finding, today: datetime.date) -> bool:
-    if one.rule != finding.rule.id or _ended(one, today):
+    if one.rule != finding.rule.id or ended(one.until, today):
         return False
     return not one.paths or any(fnmatch.fnmatchcase(finding.path, pattern) for pattern in one.paths)
-
-
-def _ended(one: Suppression, today: datetime.date) -> bool:
-    return bool(one.until) and _date(one.until, "") < today
-
-
-def _date(text: str, where: str) -> datetime.date:
-    try:
-        return datetime.date.fromisoformat(text)
-    except ValueError as error:
-        raise UsageError(f"{where}: 'until' is a date such as 2027-03-31, not {text!r}.") from error

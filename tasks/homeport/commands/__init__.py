@@ -12,7 +12,8 @@ from homeport.commands.deploy import deploy, rollback
 from homeport.commands.doctor import doctor
 from homeport.commands.look import down, logs, releases, status, unlock
 from homeport.commands.resources import resources
+from homeport.commands.scan import scan
 
 namespace = Collection()
-for _task in (build, deploy, rollback, status, logs, releases, unlock, down, resources, audit, doctor):
+for _task in (build, deploy, rollback, status, logs, releases, unlock, down, resources, audit, scan, doctor):
     namespace.add_task(_task)
