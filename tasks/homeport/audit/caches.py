@@ -8,10 +8,11 @@ from collections.abc import Iterator, Mapping
 from homeport.audit import cachemounts, shell, system
 from homeport.audit.accounts import Account, account
 from homeport.audit.cachemounts import filled, finding, short, targets, within
-from homeport.audit.finding import CACHE_DEFEATED, CACHE_MISSING, Edit, Finding
+from homeport.audit.finding import CACHE_DEFEATED, CACHE_MISSING
 from homeport.audit.programs import CLEANERS, OFFICIAL, PROGRAMS, SYSTEM, Program, Use, use_of
 from homeport.audit.shell import Command, Word
 from homeport.audit.stages import Place
+from homeport.model.finding import Edit, Finding
 from homeport.model.instruction import Instruction
 
 

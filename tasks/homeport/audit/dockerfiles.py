@@ -14,10 +14,10 @@ from homeport.audit.finding import (
     RUNS_AS_ROOT,
     SECRET,
     UNREADABLE,
-    Finding,
 )
 from homeport.audit.stages import Place, Stage, places
 from homeport.model.dockerfile import Dockerfile, parse
+from homeport.model.finding import Finding
 from homeport.model.instruction import (
     DockerfileSyntaxError,
     Instruction,

@@ -19,7 +19,6 @@ from homeport.audit import (
     facts,
     others,
     pins,
-    sarif,
     show,
     suppress,
 )
@@ -33,15 +32,15 @@ from homeport.audit.finding import (
     NO_BUILD_CACHE,
     OFF,
     RULES,
-    Finding,
-    Severity,
 )
 from homeport.audit.mend import Unproven, mended
 from homeport.audit.suppress import Sifted
 from homeport.errors import EXIT_FAILED, UsageError, WorkFailed, did_you_mean
 from homeport.model.compose_edit import CannotEdit
 from homeport.model.config import AuditConfig
+from homeport.model.finding import Finding, Severity
 from homeport.model.project import Service
+from homeport.report import sarif
 from homeport.report.console import make_console, show_warnings
 from homeport.report.difference import difference, show_difference
 from homeport.report.document import check_json, write_json
@@ -118,7 +117,7 @@ def run(request: Request) -> int:
         write_json(request.json, show.document(sifted, diff, request.apply))
     if request.sarif:
         known = {rule.id: rule for rule in (*(one.rule for one in theirs), *RULES)}
-        write_json(request.sarif, sarif.document(sifted, known.values()))
+        write_json(request.sarif, sarif.document(sifted.open, sifted.suppressed, known.values()))
     return EXIT_FAILED if request.check and _bad(sifted, request.apply) else 0
 
 

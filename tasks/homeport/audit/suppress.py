@@ -7,10 +7,11 @@ import fnmatch
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from homeport.audit.finding import RULES, Finding
+from homeport.audit.finding import RULES
 from homeport.audit.others import PROGRAMS
 from homeport.errors import UsageError, did_you_mean
 from homeport.model.config import Suppression
+from homeport.model.finding import Finding
 from homeport.model.until import ended, last_day
 
 
