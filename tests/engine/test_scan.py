@@ -321,3 +321,76 @@ def running(program: StandIn) -> list[str]:
     """The scans of this stand-in that are going on, by their command lines."""
     words = [one.info["cmdline"] or [] for one in psutil.process_iter(["cmdline"])]
     return [" ".join(one) for one in words if str(program.bin / program.name) in one and "image" in one]
+
+
+# -- what images tell of themselves, and the repository -----------------------------------------------------
+
+HIDDEN = "hunter2-hunter2"
+
+
+def test_secrets_of_images_and_of_the_repository_are_found_and_shown_nowhere(
+    stack: Stack, trivy: StandIn, tiny_image: str, docker_session: DockerSession, tmp_path: Path
+) -> None:
+    text = f"FROM {tiny_image}\nARG NPM_TOKEN\nENV DB_PASSWORD={HIDDEN}\nRUN echo ok\nCMD sh\n"
+    (stack.folder / "api" / "Dockerfile").write_text(text, encoding="utf-8")
+    compose = {"services": {"db": {"image": "postgres:16", "privileged": True}}}
+    (stack.folder / "compose.yml").write_text(json.dumps(compose), encoding="utf-8")
+    name = docker_session.name("scan-leaky:1")
+    bake = {"target": {"default": {"context": "api", "tags": [name], "args": {"NPM_TOKEN": HIDDEN}}}}
+    (stack.folder / "docker-bake.json").write_text(json.dumps(bake), encoding="utf-8")
+    config = '[build]\nfiles = ["docker-bake.json"]\n'
+    (stack.folder / "homeport.toml").write_text(config, encoding="utf-8")
+    trivy.say(image=stand_in.trivy_report(leaks=(stand_in.LEAK,)))
+    built = stack.run_homeport(["build"], stack.folder)
+    assert built.returncode == 0, built.stderr
+    try:
+        report = tmp_path / "report"
+        done = stack.scan("--report", str(report), "--sarif", str(tmp_path / "x.sarif"), "--json", "x.json")
+    finally:
+        docker("rmi", name)
+    assert done.returncode == 1
+    document = json.loads((stack.folder / "x.json").read_text(encoding="utf-8"))
+    found = {
+        (one["image"], one["id"], one["package"] if one["image"] else one["file"])
+        for one in document["findings"]
+    }
+    assert found == {
+        (name, "image-secret", "DB_PASSWORD"),
+        (name, "image-secret", "NPM_TOKEN"),
+        (name, "image-secret", "aws-access-key-id"),
+        ("", "secret-in-image", "api/Dockerfile"),
+        ("", "runs-as-root", "api/Dockerfile"),
+        ("", "privileged", "compose.yml"),
+    }
+    assert {path.name for path in report.iterdir()} == {"scan.html", "scan.json", "scan.sarif"}
+    written = [done.stdout, done.stderr, (tmp_path / "x.sarif").read_text(encoding="utf-8")]
+    written += [path.read_text(encoding="utf-8") for path in report.iterdir()]
+    written += [path.read_text(encoding="utf-8") for path in (tmp_path / "cache").rglob("scans/*")]
+    assert len(written) == 7
+    assert not any(HIDDEN in one or "AKIAVERYSECRET" in one for one in written)
+
+
+def test_a_shard_leaves_the_repository_to_others(stack: Stack, trivy: StandIn) -> None:
+    (stack.folder / "api" / "Dockerfile").write_text(
+        "FROM scratch\nENV API_KEY=abc\nCMD x\n", encoding="utf-8"
+    )
+    trivy.say(image=stand_in.trivy_report())
+    assert stack.scan().returncode == 1
+    assert stack.scan("--targets", "api,web").returncode == 0
+
+
+def test_what_is_in_an_image_by_the_real_syft(stack: Stack, trivy: StandIn) -> None:
+    code, document = stack.json("--sbom", "boms")
+    assert code == 1
+    assert [one["sbom"] for one in document["images"]] == [
+        str(Path("boms") / f"{name}.cdx.json") for name in ("api", "web")
+    ]
+    for name, id_, file in zip(stack.names, stack.ids, ("api", "web"), strict=True):
+        listed = json.loads((stack.folder / "boms" / f"{file}.cdx.json").read_text(encoding="utf-8"))
+        assert (listed["bomFormat"], listed["metadata"]["tools"]["components"][0]["name"]) == (
+            "CycloneDX",
+            "syft",
+        )
+        about = listed["metadata"]["component"]
+        assert (about["type"], about["name"], about["version"]) == ("container", name, id_)
+        assert "busybox" in {one["name"] for one in listed["components"]}

@@ -54,11 +54,12 @@ def test_targets_by_their_first_tag_at_their_dockerfile(tmp_path: Path) -> None:
             base={"context": "."},
         ),
         tmp_path,
+        "docker-bake.hcl",
     )
     assert found == [
         Wanted("api", "team/api:1", "services/api/Dockerfile"),
         Wanted("web", "web", "web/prod.Dockerfile"),
-        Wanted("far", "far", ""),
+        Wanted("far", "far", "docker-bake.hcl"),
     ]
     (warning,) = warnings
     assert warning.endswith("knows them: base.")
@@ -66,19 +67,19 @@ def test_targets_by_their_first_tag_at_their_dockerfile(tmp_path: Path) -> None:
 
 def test_targets_without_any_name_are_an_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="No target has a tag"):
-        of_targets(definition(a={"context": "."}), tmp_path)
+        of_targets(definition(a={"context": "."}), tmp_path, "")
 
 
 def test_services_by_their_images(tmp_path: Path) -> None:
     build = {"context": str(tmp_path / "api"), "dockerfile": "Dockerfile"}
     document = {"services": {"api": {"image": "x-api", "build": build}, "db": {"image": "postgres:16"}}}
-    assert of_services(document, (), tmp_path) == [
+    assert of_services(document, (), tmp_path, "compose.yml") == [
         Wanted("api", "x-api", "api/Dockerfile"),
-        Wanted("db", "postgres:16", "", built=False),
+        Wanted("db", "postgres:16", "compose.yml", built=False),
     ]
-    assert [one.target for one in of_services(document, ("db",), tmp_path)] == ["db"]
+    assert [one.target for one in of_services(document, ("db",), tmp_path, "")] == ["db"]
     with pytest.raises(UsageError, match="no service named 'dB'") as caught:
-        of_services(document, ("dB",), tmp_path)
+        of_services(document, ("dB",), tmp_path, "")
     assert caught.value.cause == "did you mean 'db'?"
 
 

@@ -16,6 +16,7 @@ from homeport.audit.finding import (
     UNREADABLE,
 )
 from homeport.audit.stages import Place, Stage, places
+from homeport.model import secret_names
 from homeport.model.dockerfile import Dockerfile, parse
 from homeport.model.finding import Finding
 from homeport.model.instruction import (
@@ -26,13 +27,6 @@ from homeport.model.instruction import (
     paths,
 )
 
-_SECRET = re.compile(
-    r"(^|_)(PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|API_?KEY|PRIVATE_KEY|ACCESS_KEY|CREDENTIALS?)$",
-    re.IGNORECASE,
-)
-_NO_SECRET = re.compile(
-    r"^$|^\$|^/|(^|[-_])(changeme|change-me|example|dummy|placeholder|none|null|false|true)$", re.I
-)
 _DROPS = re.compile(r"\b(su-exec|gosu|setpriv|s6-setuidgid|chpst|runuser)\b")
 """Programs by which an entrypoint goes on as another user."""
 _COMPILERS = {
@@ -195,12 +189,12 @@ def _secrets(path: str, file: Dockerfile) -> Iterator[Finding]:
         except DockerfileSyntaxError:
             continue
         for name, value in named.items():
-            if not _SECRET.search(name) or name.upper().endswith(("_FILE", "_PATH", "_URL")):
+            if not secret_names.speaks_of_one(name):
                 continue
             given = (value or "").strip("\"'")
-            if instruction.keyword == "ENV" and _NO_SECRET.search(given):
+            if instruction.keyword == "ENV" and secret_names.is_none(given):
                 continue
-            if instruction.keyword == "ARG" and value is not None and _NO_SECRET.search(given) and given:
+            if instruction.keyword == "ARG" and given and secret_names.is_none(given):
                 continue
             # The value is shown nowhere.
             yield Finding(

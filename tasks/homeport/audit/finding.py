@@ -249,3 +249,5 @@ RULES = (
 )
 OFF = frozenset({BASE_UNPINNED.id, BASE_OUTDATED.id, NO_BUILD_CACHE.id})
 """Rules that are looked at only where somebody asks for them."""
+SECURITY = (PRIVILEGED, ENGINE_SOCKET, SECRET, CONTEXT_SECRET, RUNS_AS_ROOT)
+"""What a scan of the repository's images says, too."""

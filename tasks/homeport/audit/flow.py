@@ -6,7 +6,7 @@ import datetime
 import sys
 from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rich.text import Text
@@ -32,6 +32,8 @@ from homeport.audit.finding import (
     NO_BUILD_CACHE,
     OFF,
     RULES,
+    SECURITY,
+    UNREADABLE,
 )
 from homeport.audit.mend import Unproven, mended
 from homeport.audit.suppress import Sifted
@@ -119,6 +121,27 @@ def run(request: Request) -> int:
         known = {rule.id: rule for rule in (*(one.rule for one in theirs), *RULES)}
         write_json(request.sarif, sarif.document(sifted.open, sifted.suppressed, known.values()))
     return EXIT_FAILED if request.check and _bad(sifted, request.apply) else 0
+
+
+def security(request: Request) -> Sifted:
+    """What the rules about security find, for other commands; what can't be read is among the warnings.
+
+    Raises HomeportError as :func:`run` does. Nothing is shown or changed.
+    """
+    wanted = {rule.id for rule in SECURITY}
+    suppress.check(request.config.suppress)
+    found = facts.read(request.root, request.files, request.environment)
+    reviews = contexts.review([one.build for one in found.built], request.root)
+    everything = [*_findings(found), *reviews.findings]
+    blind = {UNREADABLE.id: "Dockerfile", COMPOSE_UNREADABLE.id: "Compose project"}
+    problems = [
+        f"Nothing is said of the {blind[one.rule.id]} {one.path}: {one.what}"
+        for one in everything
+        if one.rule.id in blind
+    ]
+    own = {name: one for name, one in request.config.suppress.items() if one.rule in wanted}
+    sifted = suppress.sift([one for one in everything if one.rule.id in wanted], own, request.today)
+    return replace(sifted, warnings=(*found.problems, *reviews.problems, *problems, *sifted.warnings))
 
 
 def _bad(found: Sifted, applied: bool) -> bool:

@@ -60,7 +60,7 @@ def _result(one: Finding, index: dict[str, int]) -> dict[str, Any]:
         "ruleId": one.rule.id,
         "ruleIndex": index[one.rule.id],
         "level": one.rule.severity.value,
-        "message": {"text": f"{one.what}. {one.fix}"},
+        "message": {"text": f"{one.what}. {one.fix}".strip()},
         "locations": [{"physicalLocation": place}],
         # Without the line: one that moves is the same finding.
         "partialFingerprints": {"homeport/v1": _mark(f"{one.rule.id}\0{one.path}\0{one.about}\0{one.what}")},

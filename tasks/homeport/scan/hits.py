@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from homeport.model.finding import Finding, Severity
 from homeport.model.reference import normalized, repository
-from homeport.model.vulnerability import Weakness
+from homeport.model.vulnerability import Level, Weakness
 from homeport.scan.subjects import Subject
 
 
@@ -41,3 +42,15 @@ class Hit:
     @property
     def targets(self) -> tuple[str, ...]:
         return self.subject.targets if self.subject else ()
+
+
+_LEVELS = {Severity.ERROR: Level.HIGH, Severity.WARNING: Level.MEDIUM, Severity.NOTE: Level.LOW}
+
+
+def of_repository(one: Finding) -> Hit:
+    """A finding of an audit among those of a scan."""
+    # Its name in a baseline: what it says, without the line, which may move.
+    weakness = Weakness(
+        one.rule.id, _LEVELS[one.rule.severity], one.what, title=one.rule.title, url=one.rule.source
+    )
+    return Hit(weakness, None, one.path, one.line)

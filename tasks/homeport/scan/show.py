@@ -71,7 +71,8 @@ def findings(verdict: Verdict, console: Console) -> None:
     """One table of what counts, and below it what doesn't and why."""
     table = plain_table()
     for heading in COLUMNS:
-        table.add_column(heading, no_wrap=heading != "title", overflow="fold")
+        wide = heading in ("package", "title")
+        table.add_column(heading, no_wrap=not wide, overflow="fold", max_width=_TITLE if wide else None)
     for hit in verdict.counted:
         one = hit.weakness
         table.add_row(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
-from homeport.engine.buildx import BAKE_FILES
+from homeport.engine.buildx import BAKE_FILES, COMPOSE_FILES
 from homeport.engine.images import Image
 from homeport.errors import EnvironmentProblem, UsageError, did_you_mean
 from homeport.model.targets import Definition
@@ -45,15 +45,23 @@ def has_bake(cwd: Path, files: Sequence[str]) -> bool:
     return any((cwd / name).is_file() for name in BAKE_FILES)
 
 
-def of_targets(definition: Definition, cwd: Path) -> tuple[list[Wanted], tuple[str, ...]]:
-    """The images of the targets that were asked for, and a warning for those that have no name."""
+def definition_file(cwd: Path, files: Sequence[str]) -> str:
+    """The file that says what is built or run: where findings are shown that have no Dockerfile here."""
+    looked_for = files or (*BAKE_FILES, *COMPOSE_FILES)
+    return next((name for name in looked_for if (cwd / name).is_file()), "")
+
+
+def of_targets(definition: Definition, cwd: Path, fallback: str) -> tuple[list[Wanted], tuple[str, ...]]:
+    """The images of the targets that were asked for, and a warning for those that have no name.
+
+    ``fallback`` is the file of a target whose Dockerfile doesn't lie in ``cwd``. Raises UsageError.
+    """
     wanted, nameless = [], []
     for name in definition.requested:
         target = definition.targets[name]
         if target.tags:
-            # Taken as it is, a context elsewhere: then there is no Dockerfile here to point at.
             file = os.path.normpath(cwd / target.context.removeprefix("cwd://") / target.dockerfile)
-            wanted.append(Wanted(name, target.tags[0], shown_file(file, cwd)))
+            wanted.append(Wanted(name, target.tags[0], shown_file(file, cwd) or fallback))
         else:
             nameless.append(name)
     if not wanted:
@@ -65,7 +73,7 @@ def of_targets(definition: Definition, cwd: Path) -> tuple[list[Wanted], tuple[s
     return wanted, (warning,) if nameless else ()
 
 
-def of_services(document: Mapping[str, Any], names: Sequence[str], cwd: Path) -> list[Wanted]:
+def of_services(document: Mapping[str, Any], names: Sequence[str], cwd: Path, fallback: str) -> list[Wanted]:
     """The images of a resolved Compose project's services; ``names`` choose some. Raises UsageError."""
     services: Mapping[str, Mapping[str, Any]] = document["services"]
     for name in names:
@@ -78,10 +86,10 @@ def of_services(document: Mapping[str, Any], names: Sequence[str], cwd: Path) ->
     wanted = []
     for name in names or services:
         build = services[name].get("build")
-        file = ""
+        file = fallback
         if build:
             path = Path(str(build.get("context") or cwd)) / str(build.get("dockerfile") or "Dockerfile")
-            file = shown_file(os.path.normpath(path), cwd)
+            file = shown_file(os.path.normpath(path), cwd) or fallback
         wanted.append(Wanted(name, str(services[name]["image"]), file, built=bool(build)))
     return wanted
 
