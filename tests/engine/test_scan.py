@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -291,12 +291,60 @@ def test_the_official_image_is_run_where_there_is_no_program(
             docker("volume", "rm", "--force", "homeport-trivy")
 
 
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_a_container_of_the_official_image_ends_with_the_scan(
+    interrupted: bool, stack: Stack, docker_session: DockerSession, tiny_image: str, tmp_path: Path
+) -> None:
+    """Nothing heeds a signal there, so only taking the container away ends it."""
+    version = json.dumps(stand_in.trivy_version())
+    script = (
+        "#!/bin/sh\ntrap '' INT TERM\ncase \"$*\" in\n*download-db-only*) exit 0 ;;\n"
+        f"version*) echo '{version}'; exit 0 ;;\nesac\nwhile true; do sleep 1; done\n"
+    )
+    (tmp_path / "trivy").write_text(script, encoding="utf-8", newline="\n")
+    (tmp_path / "trivy").chmod(0o755)
+    (tmp_path / "Dockerfile").write_text(
+        f'FROM {tiny_image}\nCOPY trivy /trivy\nENTRYPOINT ["/trivy"]\n', encoding="utf-8"
+    )
+    name = docker_session.name("trivy-deaf:1")
+    volumes = set(docker("volume", "ls", "--quiet").split())
+    docker("build", "--quiet", "--label", docker_session.label, "--tag", name, str(tmp_path))
+    try:
+        config = f'[scan]\ntimeout = {60 if interrupted else 4}\ntrivy-image = "{name}"\n'
+        (stack.folder / "homeport.toml").write_text(config, encoding="utf-8")
+        process = start(stack)
+        if interrupted:
+            wait_until(lambda: len(docker("ps", "--quiet", "--filter", f"ancestor={name}").split()) == 2)
+            process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=40)
+        assert process.returncode == (130 if interrupted else 2), errors
+        assert interrupted or "didn't end within 4 s" in errors
+        assert docker("ps", "--all", "--quiet", "--filter", f"ancestor={name}") == ""
+    finally:
+        docker("rmi", "--force", name)
+        if "homeport-trivy" not in volumes:
+            docker("volume", "rm", "--force", "homeport-trivy")
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_scan_leaves_nothing_running(
     number: signal.Signals, stack: Stack, trivy: StandIn
 ) -> None:
     trivy.say(image={"sleep": 60})
-    process = subprocess.Popen(
+    process = start(stack)
+    try:
+        wait_until(lambda: len(running(trivy)) == 2)
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=20)
+    finally:
+        process.kill()
+    assert process.returncode == 130, errors
+    assert running(trivy) == []
+
+
+def start(stack: Stack) -> subprocess.Popen[str]:
+    """A scan that goes on in a process of its own."""
+    return subprocess.Popen(
         [sys.executable, "-m", "homeport", "scan"],
         cwd=stack.folder,
         env={**os.environ, "PATH": stack.path, "XDG_CACHE_HOME": str(stack.folder / "cache")},
@@ -304,17 +352,13 @@ def test_an_interrupted_scan_leaves_nothing_running(
         stderr=subprocess.PIPE,
         encoding="utf-8",
     )
-    try:
-        deadline = time.monotonic() + 30
-        while len(running(trivy)) < 2 and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert len(running(trivy)) == 2
-        process.send_signal(number)
-        _, errors = process.communicate(timeout=20)
-    finally:
-        process.kill()
-    assert process.returncode == 130, errors
-    assert running(trivy) == []
+
+
+def wait_until(reached: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not reached():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def running(program: StandIn) -> list[str]:

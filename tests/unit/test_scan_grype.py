@@ -132,6 +132,6 @@ def test_a_database_that_can_not_be_fetched_is_an_error() -> None:
 
 
 def test_a_grype_that_is_not_there_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shutil, "which", lambda name: None)
+    monkeypatch.setattr(shutil, "which", lambda name, path=None: None)
     with pytest.raises(ScannerProblem, match="grype was not found"):
         grype.find(Said())

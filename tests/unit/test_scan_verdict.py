@@ -72,7 +72,7 @@ def test_an_exception_that_has_ended_counts_again_and_is_named() -> None:
     assert found.warnings == ("[scan.ignore.old] ended on 2026-11-29: its 2 findings count again (CVE-1).",)
     gone = judge(HITS, Gate(ignore=ignoring(id="CVE-9", until="2026-11-29")), TODAY)
     assert gone.warnings == (
-        "[scan.ignore.old] ended on 2026-11-29: it can go, for nothing has it any more.",
+        "[scan.ignore.old] ended on 2026-11-29: it can go, for nothing needs it any more.",
     )
 
 
@@ -167,3 +167,10 @@ def test_another_file_is_no_baseline(text: str, tmp_path: Path) -> None:
 def test_a_baseline_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="can't be read"):
         baseline.read(str(tmp_path / "none.json"))
+
+
+def test_an_ended_exception_of_what_the_baseline_knows_counts_nothing_again() -> None:
+    gate = Gate(ignore=ignoring(until="2026-11-29"), baseline=known(Hit(FLAW, API), Hit(FLAW, WEB)))
+    found = judge(HITS, gate, TODAY)
+    assert len(found.known) == 2
+    assert "it can go" in found.warnings[0]

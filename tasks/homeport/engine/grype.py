@@ -6,12 +6,21 @@ The report: ``grype/presenter/models`` of anchore/grype. The database: ``grype d
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from homeport.engine.scanner import Programs, Ready, Report, ScannerProblem, document, garbled, needed, text
+from homeport.engine.scanner import (
+    Programs,
+    Ready,
+    Report,
+    ScannerProblem,
+    document,
+    garbled,
+    needed,
+    program,
+    text,
+)
 from homeport.model.vulnerability import Weakness, level
 
 _ENV = {"GRYPE_DB_AUTO_UPDATE": "false", "GRYPE_CHECK_FOR_APP_UPDATE": "false"}
@@ -50,14 +59,14 @@ class Grype:
 
 def find(programs: Programs) -> Grype:
     """The program on PATH. Raises ScannerProblem if it isn't there."""
-    program = shutil.which("grype")
-    if program is None:
+    path = program("grype")
+    if not path:
         raise ScannerProblem(
             "The scanner grype was not found.",
             cause="It is not installed, or not on PATH.",
             hint="Install it (https://oss.anchore.com/docs/installation/grype/), or use --scanner trivy.",
         )
-    return Grype(programs, program)
+    return Grype(programs, path)
 
 
 def scan_words(image: str) -> tuple[str, ...]:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
+import shutil
 import subprocess
 import tempfile
 import threading
@@ -18,7 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
 
-from homeport.engine import process
+from homeport.engine import api, process
 from homeport.engine.process import Child, Completed
 from homeport.errors import EnvironmentProblem
 from homeport.model.vulnerability import Weakness
@@ -76,6 +78,7 @@ class Programs:
         self.seconds = seconds
         """How long one program may take."""
         self._folder = tempfile.TemporaryDirectory(prefix="homeport-scan-")
+        self._env = _same_engine()
         self._running: set[Child] = set()
         self._lock = threading.Lock()
         self._stopped = False
@@ -96,7 +99,7 @@ class Programs:
         with self._lock:
             if self._stopped:
                 raise ScannerProblem("The scan was stopped.")
-            child = Child(argv, env=env, cwd=Path(self._folder.name))
+            child = Child(argv, env={**self._env, **(env or {})}, cwd=Path(self._folder.name))
             self._running.add(child)
         try:
             out, err = child.process.communicate(timeout=self.seconds)
@@ -120,6 +123,23 @@ class Programs:
             running = list(self._running)
         for child in running:
             child.stop(grace=1.0)
+
+
+def program(name: str, folder: str | None = None) -> str:
+    """The absolute path of a program on PATH, or in ``folder``; empty if it isn't there.
+
+    Absolute, for scanners run in a folder of their own.
+    """
+    found = shutil.which(name, path=folder)
+    return str(Path(found).absolute()) if found else ""
+
+
+def _same_engine() -> dict[str, str]:
+    """The engine that everything else here asks, for programs that know of no docker contexts."""
+    try:
+        return {} if os.environ.get("DOCKER_HOST") else {"DOCKER_HOST": f"unix://{api.socket_path()}"}
+    except api.NoDirectWay:
+        return {}
 
 
 def document(done: Completed, doing: str, hint: str = "") -> dict[str, Any]:

@@ -5,12 +5,11 @@ The command line: https://oss.anchore.com/docs/reference/syft/cli/. The package 
 
 from __future__ import annotations
 
-import shutil
 import sysconfig
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from homeport.engine.scanner import Programs, ScannerProblem, document, garbled
+from homeport.engine.scanner import Programs, ScannerProblem, document, garbled, program
 
 _ENV = {"SYFT_CHECK_FOR_APP_UPDATE": "false"}
 
@@ -36,8 +35,8 @@ class Syft:
 
 def find(programs: Programs) -> Syft | None:
     """The program on PATH, or beside the Python that runs this; None if there is none."""
-    program = shutil.which("syft") or shutil.which("syft", path=sysconfig.get_path("scripts"))
-    return Syft(programs, program) if program else None
+    path = program("syft") or program("syft", sysconfig.get_path("scripts"))
+    return Syft(programs, path) if path else None
 
 
 def words(image: str, name: str) -> tuple[str, ...]:

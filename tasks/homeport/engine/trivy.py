@@ -9,7 +9,6 @@ aquasecurity/trivy. Processes at the same time: https://trivy.dev/latest/docs/re
 from __future__ import annotations
 
 import secrets
-import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -27,6 +26,7 @@ from homeport.engine.scanner import (
     failed,
     garbled,
     needed,
+    program,
     remove_container,
     text,
 )
@@ -38,6 +38,8 @@ VOLUME = "homeport-trivy"
 _TOGETHER = (0, 68)
 """The first version whose processes can read one database at the same time."""
 _SOCKET = "/var/run/docker.sock"
+_DOCKER_FAILED = 125
+"""The docker command's own failure: https://docs.docker.com/reference/cli/docker/container/run/#exit-status"""
 _EVERYTHING = ",".join(one.name for one in Level)
 _ENV = {"TRIVY_SKIP_VERSION_CHECK": "true", "TRIVY_DISABLE_TELEMETRY": "true", "TRIVY_NO_PROGRESS": "true"}
 """As variables: versions that don't know them would reject them as options."""
@@ -87,20 +89,21 @@ class Trivy:
             # The docker command is gone, its container may not be.
             remove_container(name)
             raise
-        if (
-            done.code == 125
-        ):  # docker's own failures: https://docs.docker.com/reference/cli/docker/container/run/
+        if done.code == _DOCKER_FAILED:
             raise failed(
                 done,
                 "There is no trivy on PATH, and its official image can't be run.",
                 "Install it (https://trivy.dev), or name an image that can be had: trivy-image under [scan].",
             )
+        if done.code:
+            # It may go on where the docker command was killed; usually it is gone already.
+            remove_container(name)
         return done
 
 
 def find(programs: Programs, image: str) -> Trivy:
     """The program on PATH, else the official image. Starts nothing."""
-    return Trivy(programs, shutil.which("trivy") or "", image, _socket())
+    return Trivy(programs, program("trivy"), image, _socket())
 
 
 def scan_words(image: str, seconds: float) -> tuple[str, ...]:

@@ -71,6 +71,7 @@ def run(request: Request) -> int:
         if request.dry_run:
             return _show_plan(request, found, scanner, console)
         lister = sboms.lister(scanner, programs) if request.sbom else None
+        show.begin(scanner.shown, request.update, console)
         ready = scanner.prepare(request.update)
         jobs = max(config.jobs, 1)
         looked = images.look(
@@ -82,8 +83,9 @@ def run(request: Request) -> int:
     judged = verdict.judge(hits, gate, request.today, excepted)
     unknown = _unknown(one.subject for one in looked if not one.report.looked)
     judged = replace(judged, warnings=(*unknown, *judged.warnings))
-    _report(request, Outcome(tuple(looked), ready, gate, judged, listed), started, console)
-    return EXIT_FAILED if judged.counted and not request.write_baseline else 0
+    outcome = Outcome(tuple(looked), ready, gate, judged, listed, accepted=bool(request.write_baseline))
+    _report(request, outcome, started, console)
+    return EXIT_FAILED if outcome.failed else 0
 
 
 def _gate(request: Request) -> Gate:
@@ -95,7 +97,7 @@ def _gate(request: Request) -> Gate:
         make_folder(Path(folder))
     verdict.check(config.ignore)
     return Gate(
-        limit(config.severity, "--severity"),
+        limit(config.severity, "--severity or severity under [scan]"),
         config.fixable_only,
         config.ignore,
         baseline.read(config.baseline) if config.baseline else None,

@@ -41,10 +41,12 @@ class Outcome:
     verdict: Verdict
     sboms: dict[str, str]
     """By image id the file that lists what is in it."""
+    accepted: bool = False
+    """Whether a baseline is made of it: then nothing fails."""
 
     @property
     def failed(self) -> bool:
-        return bool(self.verdict.counted)
+        return bool(self.verdict.counted) and not self.accepted
 
 
 def plan(subjects: Sequence[Subject], scanner: str, console: Console) -> None:
@@ -58,6 +60,12 @@ def plan(subjects: Sequence[Subject], scanner: str, console: Console) -> None:
         )
     console.print(table)
     console.print(Text(f"{plural(len(subjects), 'image')} to scan with {scanner}. Nothing was scanned."))
+
+
+def begin(scanner: str, update: bool, console: Console) -> None:
+    """What may take a while before the first image is done."""
+    words = "brings its database up to date" if update else "takes the database that is there"
+    console.print(Text(f"{scanner} {words}", style="dim"), soft_wrap=True)
 
 
 def done(one: Looked, console: Console) -> None:

@@ -79,11 +79,12 @@ def judge(
         if valid:
             gone.append((hit, gate.ignore[valid[0]].reason))
             continue
-        for name in fits:
-            expired[name] = expired.get(name, 0) + 1
         if digest is not None:
             known.append((hit, digest))
-        elif hit.weakness.level < gate.limit:
+            continue
+        for name in fits:
+            expired[name] = expired.get(name, 0) + 1
+        if hit.weakness.level < gate.limit:
             below.append(hit)
         elif gate.fixable_only and not hit.weakness.fixable:
             unfixed.append(hit)
@@ -100,7 +101,7 @@ def _warnings(gate: Gate, used: set[str], expired: Mapping[str, int], today: dat
             what = f"its {found} findings count" if found > 1 else "its finding counts"
             yield (
                 f"[scan.ignore.{name}] ended on {one.until}: "
-                + (f"{what} again ({one.id})." if found else "it can go, for nothing has it any more.")
+                + (f"{what} again ({one.id})." if found else "it can go, for nothing needs it any more.")
             )
         elif name not in used and gate.whole:
             yield f"[scan.ignore.{name}] ignores nothing: no image and no file has {one.id}."
