@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -200,6 +202,37 @@ def test_one_that_can_not_be_scanned_ends_the_scan(jobs: int, tmp_path: Path) ->
     look(scanner, tmp_path, jobs=jobs)
     assert len(scanner.asked) == len(SUBJECTS) + 1
     assert set(scanner.asked[len(before) :]) >= {"sha256:2"}
+
+
+class Counting(Scanner):
+    """Knows how many images are looked at at the same time; each waits for another one, for a moment."""
+
+    def __init__(self, together: int) -> None:
+        super().__init__()
+        self.met = threading.Barrier(together)
+        self.lock = threading.Lock()
+        self.now = self.most = 0
+
+    def scan(self, image: str) -> Report:
+        with self.lock:
+            self.now += 1
+            self.most = max(self.most, self.now)
+        with contextlib.suppress(threading.BrokenBarrierError):
+            self.met.wait(0.5)
+        with self.lock:
+            self.now -= 1
+        return REPORT
+
+
+@pytest.mark.parametrize(("jobs", "at_once", "most"), [(2, 0, 2), (4, 0, 4), (2, 1, 1), (1, 0, 1), (2, 9, 2)])
+def test_no_more_images_at_a_time_than_asked_for_and_than_the_scanner_can(
+    jobs: int, at_once: int, most: int, tmp_path: Path
+) -> None:
+    scanner = Counting(most)
+    ready = replace(READY, at_once=at_once)
+    with Programs(1.0) as programs:
+        images.look(scanner, ready, SUBJECTS, jobs, tmp_path, programs, lambda _: None)
+    assert scanner.most == most
 
 
 def test_an_unknown_scanner() -> None:

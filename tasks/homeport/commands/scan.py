@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 @command(
     help={
         "targets": "Only these targets, groups or services, separated by commas (default: all).",
+        "file": "Bake or Compose files, separated by commas (default: where bake and Compose look).",
         "severity": "The least that fails: critical, high, medium, low or unknown (default: high).",
         "baseline": "A file of --write-baseline: what is in it doesn't fail.",
         "write-baseline": "Write what is found now into this file, for --baseline; nothing fails then.",
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 def scan(
     c: Any,
     targets: str = "",
+    file: str = "",
     severity: str = "",
     baseline: str = "",
     write_baseline: str = "",
@@ -60,7 +62,7 @@ def scan(
         baseline=baseline or config.scan.baseline,
         fixable_only=fixable_only or config.scan.fixable_only,
     )
-    wanted, warnings = _wanted(cwd, config, names(targets))
+    wanted, warnings = _wanted(cwd, config, names(targets), names(file))
     # Some images only: somebody else, another shard perhaps, looks at the repository.
     found = Sifted(()) if targets or dry_run else _repository(cwd, config)
     return flow.run(
@@ -90,11 +92,13 @@ def _repository(cwd: Path, config: Config) -> Sifted:
     return flow.security(flow.Request(cwd, config.audit, environment=os.environ))
 
 
-def _wanted(cwd: Path, config: Config, chosen: tuple[str, ...]) -> tuple[list[Wanted], tuple[str, ...]]:
+def _wanted(
+    cwd: Path, config: Config, chosen: tuple[str, ...], files: tuple[str, ...]
+) -> tuple[list[Wanted], tuple[str, ...]]:
     """The images to scan, and warnings: what ``build`` builds, or else what Compose runs."""
     from homeport.scan import subjects
 
-    files = config.build.files
+    files = files or config.build.files
     fallback = subjects.definition_file(cwd, files)
     if subjects.has_bake(cwd, files):
         from homeport.build import facts
@@ -106,4 +110,5 @@ def _wanted(cwd: Path, config: Config, chosen: tuple[str, ...]) -> tuple[list[Wa
     from homeport.engine import compose, docker
 
     docker.engine()  # where it is missing, this says so best
+    files = files or config.deploy.files
     return subjects.of_services(compose.config(files, cwd), chosen, cwd, fallback), ()
