@@ -228,7 +228,7 @@ class Counting(Scanner):
 def test_no_more_images_at_a_time_than_asked_for_and_than_the_scanner_can(
     jobs: int, at_once: int, most: int, tmp_path: Path
 ) -> None:
-    scanner = Counting(most)
+    scanner = Counting(jobs)
     ready = replace(READY, at_once=at_once)
     with Programs(1.0) as programs:
         images.look(scanner, ready, SUBJECTS, jobs, tmp_path, programs, lambda _: None)
