@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from homeport.audit.contexts import Build, FileChange, Review, find, review
-from homeport.audit.finding import CONTEXT_HEAVY, Finding, Rule
+from homeport.audit.finding import CONTEXT_HEAVY
+from homeport.model.finding import Finding, Rule
 from homeport.model.ignore import Ignore, read_patterns
 from homeport.sources.disk import Disk
 from homeport.sources.tree import Tree

@@ -8,17 +8,11 @@ import pytest
 
 from homeport.audit import caches
 from homeport.audit.dockerfiles import find
-from homeport.audit.finding import (
-    CACHE_DEFEATED,
-    CACHE_MISSING,
-    SYSTEM_CACHE_MISSING,
-    Edit,
-    Finding,
-    Rule,
-)
+from homeport.audit.finding import CACHE_DEFEATED, CACHE_MISSING, SYSTEM_CACHE_MISSING
 from homeport.audit.mend import Unproven, mended, prove
 from homeport.audit.stages import places
 from homeport.model.dockerfile import parse
+from homeport.model.finding import Edit, Finding, Rule
 
 PIP = "--mount=type=cache,target=/root/.cache/pip"
 ABOUT_CACHES = {CACHE_MISSING, CACHE_DEFEATED, SYSTEM_CACHE_MISSING}

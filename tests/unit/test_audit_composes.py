@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from homeport.audit import composes
-from homeport.audit.finding import Finding
+from homeport.model.finding import Finding
 from homeport.sources.compose import read
 
 GOOD = """\

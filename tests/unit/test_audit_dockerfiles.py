@@ -14,8 +14,8 @@ from homeport.audit.finding import (
     RUNS_AS_ROOT,
     SECRET,
     UNREADABLE,
-    Rule,
 )
+from homeport.model.finding import Rule
 
 DIGEST = "sha256:" + "a" * 64
 

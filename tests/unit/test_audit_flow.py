@@ -331,3 +331,46 @@ def test_a_file_that_can_not_be_proven_does_not_stop_the_others(
 def test_two_documents_need_two_places(root: Path) -> None:
     with pytest.raises(UsageError, match="same place"):
         run(root, json="-", sarif="-")
+
+
+# -- for a scan -------------------------------------------------------------------------------------------
+
+COMPOSE = "services:\n  api:\n    build: ./api\n    privileged: true\n    restart: always\n"
+
+
+def test_what_a_scan_wants_to_know(root: Path) -> None:
+    text = "FROM a:1\nENV API_KEY=abc\nCMD x\n"
+    (root / "api" / "Dockerfile").write_text(text, encoding="utf-8")
+    (root / "compose.yml").write_text(COMPOSE, encoding="utf-8")
+    found = flow.security(Request(root, today=TODAY))
+    assert {(one.rule.id, one.path) for one in found.open} == {
+        ("secret-in-image", "api/Dockerfile"),
+        ("runs-as-root", "api/Dockerfile"),
+        ("privileged", "compose.yml"),
+    }
+    assert found.warnings == ()
+
+
+def test_a_scan_heeds_suppressions_of_its_own_rules_only(root: Path) -> None:
+    (root / "compose.yml").write_text(COMPOSE, encoding="utf-8")
+    config = AuditConfig(
+        suppress={
+            "usb": Suppression(rule="privileged", reason="it drives a USB stick"),
+            "caches": Suppression(rule="cache-defeated", reason="not a scan's business"),
+        }
+    )
+    found = flow.security(Request(root, config, today=TODAY))
+    assert [(one.rule.id, reason) for one, reason in found.suppressed] == [
+        ("privileged", "it drives a USB stick")
+    ]
+    assert found.warnings == ()
+
+
+def test_what_can_not_be_read_is_said_to_a_scan(root: Path) -> None:
+    (root / "api" / "Dockerfile").write_text("FROM a\nRUN <<EOF\n", encoding="utf-8")
+    (root / "compose.yml").write_text("services: [\n", encoding="utf-8")
+    warnings = flow.security(Request(root, today=TODAY)).warnings
+    assert [text.partition(": ")[0] for text in warnings] == [
+        "Nothing is said of the Dockerfile api/Dockerfile",
+        "Nothing is said of the Compose project compose.yml",
+    ]

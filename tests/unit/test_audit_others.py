@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from homeport.audit import others
-from homeport.audit.finding import Finding, Severity
 from homeport.engine import linters, process
 from homeport.engine.linters import CanNotSay, Said
 from homeport.engine.process import Completed
 from homeport.errors import ToolMissing
+from homeport.model.finding import Finding, Severity
 
 ROOT = Path()
 

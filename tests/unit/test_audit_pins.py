@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from homeport.audit import pins
-from homeport.audit.finding import BASE_OUTDATED, BASE_UNPINNED, Edit, Finding
+from homeport.audit.finding import BASE_OUTDATED, BASE_UNPINNED
 from homeport.audit.mend import Unproven, mended, prove
 from homeport.audit.pins import Digest
+from homeport.model.finding import Edit, Finding
 
 OLD, NEW = (f"sha256:{digit * 64}" for digit in "12")
 

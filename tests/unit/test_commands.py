@@ -116,7 +116,7 @@ def test_numbers_and_lists() -> None:
             whole_number(text, "--x", 0)
 
 
-@pytest.mark.parametrize("name", ["build", "doctor", "resources"])
+@pytest.mark.parametrize("name", ["audit", "build", "doctor", "resources", "scan"])
 def test_every_option_is_documented(name: str) -> None:
     # Anew, because invoke takes the texts out of the task the first time that it is asked for them.
     module = importlib.reload(importlib.import_module(f"homeport.commands.{name}"))

@@ -6,7 +6,8 @@ import dataclasses
 import sys
 from pathlib import Path
 
-from homeport.model.config import BuildConfig, Config, ResourcesConfig, parse_config
+from homeport.model.config import BuildConfig, Config, ResourcesConfig, ScanConfig, parse_config
+from homeport.scan.verdict import check
 from mutations_all import false_builds
 
 if sys.version_info >= (3, 11):
@@ -23,6 +24,7 @@ def test_the_example_configuration_has_every_key_with_its_default() -> None:
     assert set(document["build"]) == {
         field.name.replace("_", "-") for field in dataclasses.fields(BuildConfig)
     }
+    assert set(document["scan"]) == {field.name.replace("_", "-") for field in dataclasses.fields(ScanConfig)}
     assert set(document["resources"]) == {field.name for field in dataclasses.fields(ResourcesConfig)}
 
 
@@ -31,3 +33,11 @@ def test_the_guide_lists_every_reason_for_a_build_too_many() -> None:
     section = guide.partition("### Built although BuildKit")[2].partition("\n## ")[0]
     bullets = {" ".join(item.split()) for item in section.split("\n- ")[1:]}
     assert bullets == set(false_builds().values())
+
+
+def test_the_exceptions_in_the_guide_to_scanning_are_ones() -> None:
+    guide = (ROOT / "docs" / "SCANNING.md").read_text(encoding="utf-8")
+    shown = guide.partition("```toml\n")[2].partition("```")[0]
+    ignore = parse_config(tomllib.loads(shown), "guide").scan.ignore
+    check(ignore)
+    assert [one.id for one in ignore.values()] == ["CVE-2026-1234"]

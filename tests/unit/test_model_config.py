@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from homeport.errors import UsageError
-from homeport.model.config import Config, parse_config
+from homeport.model.config import Config, ScanIgnore, parse_config
 from homeport.model.tiers import Tier
 
 
@@ -17,6 +17,13 @@ def test_nothing_is_needed() -> None:
 def test_values() -> None:
     config = parse_config({"build": {"jobs": 3, "main-branch": "master", "files": ["a.hcl"]}}, "x")
     assert (config.build.jobs, config.build.main_branch, config.build.files) == (3, "master", ("a.hcl",))
+
+
+def test_exceptions_of_a_scan() -> None:
+    document = {"scan": {"fixable-only": True, "ignore": {"zlib": {"id": "CVE-1", "packages": ["z*"]}}}}
+    config = parse_config(document, "x").scan
+    assert config.fixable_only
+    assert config.ignore == {"zlib": ScanIgnore(id="CVE-1", packages=("z*",))}
 
 
 def test_tiers() -> None:
@@ -45,6 +52,9 @@ def test_tiers() -> None:
         ({"resources": {"tiers": {"api": {"cpus": float("inf")}}}}, "must be a number of 0 or more", ""),
         ({"resources": {"tiers": {"api": {"ports": [80]}}}}, "list of texts", ""),
         ({"resources": {"services": {"a": 1}}}, "must be text", ""),
+        ({"scan": {"fixable-only": 1}}, "must be true or false", ""),
+        ({"scan": {"severty": "high"}}, "no setting 'scan.severty'", "'severity'"),
+        ({"scan": {"ignore": {"x": {"untill": "2027-01-01"}}}}, "'scan.ignore.x.untill'", "'until'"),
     ],
 )
 def test_what_is_wrong_is_named(document: dict[str, Any], said: str, cause: str) -> None:

@@ -10,10 +10,11 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from homeport.audit.finding import NO_BUILD_CACHE, Finding
+from homeport.audit.finding import NO_BUILD_CACHE
 from homeport.errors import UsageError
 from homeport.model import compose_edit
 from homeport.model.compose_edit import Adds, CannotEdit, Edited
+from homeport.model.finding import Finding
 from homeport.model.project import Service
 from homeport.model.yaml_tree import entry
 from homeport.sources.compose import ComposeFiles

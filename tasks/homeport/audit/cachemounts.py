@@ -7,9 +7,9 @@ import re
 from collections.abc import Mapping, Sequence
 
 from homeport.audit import shell
-from homeport.audit.finding import Edit, Finding, Rule
 from homeport.audit.shell import Command
 from homeport.audit.stages import Place
+from homeport.model.finding import Edit, Finding, Rule
 from homeport.model.instruction import DockerfileSyntaxError, mounts
 
 

@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from homeport.audit import cachemounts, hazards, shell, system
 from homeport.audit.accounts import Account, account
 from homeport.audit.cachemounts import filled, finding, short, targets, within
-from homeport.audit.finding import CACHE_DEFEATED, CACHE_MISSING, Edit, Finding, Rule
+from homeport.audit.finding import CACHE_DEFEATED, CACHE_MISSING
 from homeport.audit.programs import OFFICIAL, SYSTEM, Program, Use, use_of
 from homeport.audit.shell import Command, Word
 from homeport.audit.stages import Place
+from homeport.model.finding import Edit, Finding, Rule
 from homeport.model.instruction import Instruction
 
 _POSIX = re.compile(r'^\[\s*"[^"]*\b(ba|da|a|z|k)?sh"')

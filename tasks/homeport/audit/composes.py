@@ -22,10 +22,9 @@ from homeport.audit.finding import (
     PRIVILEGED,
     STARTS_EARLY,
     STOPS_FIRST,
-    Finding,
-    Rule,
 )
 from homeport.model import shorthand, stack
+from homeport.model.finding import Finding, Rule
 from homeport.model.includes import conflicts
 from homeport.model.project import Service, interpolated
 from homeport.model.yaml_tree import Alias, entry

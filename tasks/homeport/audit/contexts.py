@@ -6,11 +6,12 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from homeport.audit.finding import CONTEXT_HEAVY, CONTEXT_NO_IGNORE, CONTEXT_SECRET, Finding, Rule
+from homeport.audit.finding import CONTEXT_HEAVY, CONTEXT_NO_IGNORE, CONTEXT_SECRET
 from homeport.audit.generated import GIT, Generated, Kind, mentions, versioned
 from homeport.audit.ignoring import FileChange, Group, Member, Named, Place, change
 from homeport.audit.secretfiles import BY_TOOLS
 from homeport.audit.transfer import Build, Offender, Transfers, demand, reaches, taken_paths
+from homeport.model.finding import Finding, Rule
 from homeport.model.ignore import PatternError, read_patterns
 from homeport.report.words import plural, size
 from homeport.sources.context import Contexts, ignore_file

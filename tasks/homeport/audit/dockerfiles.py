@@ -14,11 +14,12 @@ from homeport.audit.finding import (
     RUNS_AS_ROOT,
     SECRET,
     UNREADABLE,
-    Finding,
 )
 from homeport.audit.secretfiles import PUBLISHED
 from homeport.audit.stages import Place, Stage, places
+from homeport.model import secret_names
 from homeport.model.dockerfile import Dockerfile, parse
+from homeport.model.finding import Finding
 from homeport.model.instruction import (
     DockerfileSyntaxError,
     Instruction,
@@ -27,13 +28,6 @@ from homeport.model.instruction import (
     paths,
 )
 
-_SECRET = re.compile(
-    r"(^|_)(PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|API_?KEY|PRIVATE_KEY|ACCESS_KEY|CREDENTIALS?)$",
-    re.IGNORECASE,
-)
-_NO_SECRET = re.compile(
-    r"^$|^\$|^/|(^|[-_])(changeme|change-me|example|dummy|placeholder|none|null|false|true)$", re.I
-)
 _DROPS = re.compile(r"\b(su-exec|gosu|setpriv|s6-setuidgid|chpst|runuser)\b")
 """Programs by which an entrypoint goes on as another user."""
 _COMPILERS = {
@@ -198,14 +192,14 @@ def _secrets(path: str, places: list[Place], file: Dockerfile, final: Stage) -> 
         except DockerfileSyntaxError:
             continue
         for name, value in named.items():
-            if not _SECRET.search(name) or name.upper().endswith(("_FILE", "_PATH", "_URL")):
+            if not secret_names.speaks_of_one(name):
                 continue
             if PUBLISHED.search(name):
                 continue
             given = (value or "").strip("\"'")
-            if instruction.keyword == "ENV" and _NO_SECRET.search(given):
+            if instruction.keyword == "ENV" and secret_names.is_none(given):
                 continue
-            if instruction.keyword == "ARG" and value is not None and _NO_SECRET.search(given) and given:
+            if instruction.keyword == "ARG" and given and secret_names.is_none(given):
                 continue
             left = stage_of.get(id(instruction), -1) not in shipped
             where = ", in a stage that isn't shipped: build caches and attestations have it" if left else ""

@@ -6,7 +6,7 @@ import datetime
 import sys
 from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rich.text import Text
@@ -19,7 +19,6 @@ from homeport.audit import (
     facts,
     others,
     pins,
-    sarif,
     show,
     suppress,
 )
@@ -33,15 +32,17 @@ from homeport.audit.finding import (
     NO_BUILD_CACHE,
     OFF,
     RULES,
-    Finding,
-    Severity,
+    SECURITY,
+    UNREADABLE,
 )
 from homeport.audit.mend import Unproven, mended
 from homeport.audit.suppress import Sifted
 from homeport.errors import EXIT_FAILED, ISSUES_URL, UsageError, did_you_mean
 from homeport.model.compose_edit import CannotEdit
 from homeport.model.config import AuditConfig
+from homeport.model.finding import Finding, Severity
 from homeport.model.project import Service
+from homeport.report import sarif
 from homeport.report.console import make_console, show_warnings
 from homeport.report.difference import difference, show_difference
 from homeport.report.document import check_json, write_json
@@ -129,8 +130,29 @@ def run(request: Request) -> int:
         write_json(request.json, show.document(sifted, diff, request.apply))
     if request.sarif:
         known = {rule.id: rule for rule in (*(one.rule for one in theirs), *RULES)}
-        write_json(request.sarif, sarif.document(sifted, known.values()))
+        write_json(request.sarif, sarif.document(sifted.open, sifted.suppressed, known.values()))
     return EXIT_FAILED if request.check and _bad(sifted, mended_) else 0
+
+
+def security(request: Request) -> Sifted:
+    """What the rules about security find, for other commands; what can't be read is among the warnings.
+
+    Raises HomeportError as :func:`run` does. Nothing is shown or changed.
+    """
+    wanted = {rule.id for rule in SECURITY}
+    suppress.check(request.config.suppress)
+    found = facts.read(request.root, request.files, request.environment)
+    reviews = contexts.review([one.build for one in found.built], request.root)
+    everything = [*_findings(found), *reviews.findings]
+    blind = {UNREADABLE.id: "Dockerfile", COMPOSE_UNREADABLE.id: "Compose project"}
+    problems = [
+        f"Nothing is said of the {blind[one.rule.id]} {one.path}: {one.what}"
+        for one in everything
+        if one.rule.id in blind
+    ]
+    own = {name: one for name, one in request.config.suppress.items() if one.rule in wanted}
+    sifted = suppress.sift([one for one in everything if one.rule.id in wanted], own, request.today)
+    return replace(sifted, warnings=(*found.problems, *reviews.problems, *problems, *sifted.warnings))
 
 
 def _bad(found: Sifted, mended_: Collection[int]) -> bool:

@@ -8,9 +8,9 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 
-from homeport.audit.finding import Finding
 from homeport.audit.generated import LANGUAGES, Kind, languages
 from homeport.audit.transfer import Build, Demand, Offender, Transfer, sent_paths
+from homeport.model.finding import Finding
 from homeport.model.ignore import PatternError, read_patterns
 from homeport.sources.context import Choice, Contexts
 from homeport.sources.tree import component_matcher

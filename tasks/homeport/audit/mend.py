@@ -12,10 +12,10 @@ from collections.abc import Collection, Iterable, Sequence
 from itertools import pairwise
 
 from homeport.audit import shell
-from homeport.audit.finding import Edit, Finding
 from homeport.audit.programs import PROGRAMS
 from homeport.audit.system import NEW_WORDS
 from homeport.model.dockerfile import parse
+from homeport.model.finding import Edit, Finding
 from homeport.model.instruction import DockerfileSyntaxError, Instruction, mounts
 
 _OPTIONS = frozenset(option for program in PROGRAMS for option in program.against)

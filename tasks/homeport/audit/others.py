@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from homeport.audit.finding import Finding, Rule, Severity
 from homeport.engine import linters
 from homeport.engine.linters import CanNotSay, Said
+from homeport.model.finding import Finding, Rule, Severity
 
 PROGRAMS: dict[str, Callable[[Sequence[str], Path], list[Said]]] = {
     "buildkit": linters.buildkit,

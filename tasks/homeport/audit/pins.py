@@ -7,10 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from homeport.audit import shell
-from homeport.audit.finding import BASE_OUTDATED, BASE_UNPINNED, Edit, Finding
+from homeport.audit.finding import BASE_OUTDATED, BASE_UNPINNED
 from homeport.audit.stages import stages
 from homeport.engine.distribution import Distribution, RegistryProblem
 from homeport.model.dockerfile import parse
+from homeport.model.finding import Edit, Finding
 from homeport.model.instruction import DockerfileSyntaxError
 
 _AT_ONCE = 16

@@ -9,8 +9,8 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from homeport.audit.finding import Finding, Rule, Severity
 from homeport.audit.suppress import Sifted
+from homeport.model.finding import Finding, Rule, Severity
 from homeport.report.table import plain_table
 from homeport.report.words import plural, printable
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import datetime
 import fnmatch
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from homeport.audit.finding import RULES, Finding
+from homeport.audit.finding import RULES
 from homeport.audit.others import PROGRAMS
 from homeport.errors import UsageError, did_you_mean
 from homeport.model.config import Suppression
+from homeport.model.finding import Finding
+from homeport.model.until import ended, last_day
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ def check(suppressions: Mapping[str, Suppression]) -> None:
         if not one.reason.strip():
             raise UsageError(f"{where} needs a 'reason'.", hint="Say why this may stay as it is.")
         if one.until:
-            _date(one.until, where)
+            last_day(one.until, where)
 
 
 def sift(
@@ -55,7 +56,7 @@ def sift(
             left.append(finding)
     warnings = []
     for name, one in suppressions.items():
-        if _ended(one, today):
+        if ended(one.until, today):
             warnings.append(f"[audit.suppress.{name}] ended on {one.until}: its findings count again.")
         elif name not in used:
             warnings.append(f"[audit.suppress.{name}] suppresses nothing: it can go.")
@@ -63,19 +64,6 @@ def sift(
 
 
 def _meets(one: Suppression, finding: Finding, today: datetime.date) -> bool:
-    if one.rule != finding.rule.id or _ended(one, today):
+    if one.rule != finding.rule.id or ended(one.until, today):
         return False
     return not one.paths or any(fnmatch.fnmatchcase(finding.path, pattern) for pattern in one.paths)
-
-
-def _ended(one: Suppression, today: datetime.date) -> bool:
-    return bool(one.until) and _date(one.until, "") < today
-
-
-def _date(text: str, where: str) -> datetime.date:
-    try:
-        if not re.fullmatch(r"\d{4}-\d\d-\d\d", text):
-            raise ValueError(text)
-        return datetime.date.fromisoformat(text)
-    except ValueError as error:
-        raise UsageError(f"{where}: 'until' is a date such as 2027-03-31, not {text!r}.") from error

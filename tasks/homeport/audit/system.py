@@ -18,10 +18,11 @@ from collections.abc import Iterator
 
 from homeport.audit import cachemounts, shell
 from homeport.audit.cachemounts import finding
-from homeport.audit.finding import CACHE_DEFEATED, SYSTEM_CACHE_MISSING, Edit, Finding
+from homeport.audit.finding import CACHE_DEFEATED, SYSTEM_CACHE_MISSING
 from homeport.audit.programs import Use, use_of
 from homeport.audit.shell import Command
 from homeport.audit.stages import Place
+from homeport.model.finding import Edit, Finding
 
 APT = "/var/cache/apt"
 APK = "/etc/apk/cache"

@@ -12,8 +12,11 @@ from homeport.commands.deploy import deploy, rollback
 from homeport.commands.doctor import doctor
 from homeport.commands.look import down, logs, releases, status, unlock
 from homeport.commands.resources import resources
+from homeport.commands.scan import scan
 from homeport.commands.test import test
 
 namespace = Collection()
-for _task in (build, test, deploy, rollback, status, logs, releases, unlock, down, resources, audit, doctor):
+for _task in (
+    build, test, scan, deploy, rollback, status, logs, releases, unlock, down, resources, audit, doctor,
+):  # fmt: skip
     namespace.add_task(_task)

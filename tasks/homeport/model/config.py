@@ -99,6 +99,49 @@ class AuditConfig:
     """Findings that may stay, each under a name of its own."""
 
 
+TRIVY_IMAGE = (
+    "docker.io/aquasec/trivy:0.69.3@sha256:bcc376de8d77cfe086a917230e818dc9f8528e3c852f7b1aff648949b6258d1c"
+)
+
+
+@dataclass(frozen=True)
+class ScanIgnore:
+    """``[scan.ignore.NAME]``: findings of a scan that don't count."""
+
+    id: str = ""
+    """The finding's id: ``CVE-2026-1234``, ``image-secret``, ``privileged``."""
+    packages: tuple[str, ...] = ()
+    """Only in these packages, with wildcards; none: all. Of a secret it is the name."""
+    targets: tuple[str, ...] = ()
+    """Only in the images of these targets or services, with wildcards; none: all."""
+    reason: str = ""
+    """Why; there has to be one."""
+    until: str = ""
+    """The last day that it counts, such as 2027-03-31; none: for good."""
+
+
+@dataclass(frozen=True)
+class ScanConfig:
+    """``[scan]``: the defaults of ``homeport scan``."""
+
+    severity: str = "high"
+    """From which severity on findings fail: ``critical``, ``high``, ``medium``, ``low`` or ``unknown``."""
+    scanner: str = "trivy"
+    """``trivy`` or ``grype``."""
+    trivy_image: str = TRIVY_IMAGE
+    """Trivy's official image, by digest, which runs where there is no trivy on PATH."""
+    baseline: str = ""
+    """A file of ``--write-baseline``: what is in it doesn't fail."""
+    fixable_only: bool = False
+    """Only what has a fix counts."""
+    jobs: int = 3
+    """Images that are scanned at the same time."""
+    timeout: int = 600
+    """Seconds that one image, and the download of the database, may take."""
+    ignore: Mapping[str, ScanIgnore] = field(default_factory=dict)
+    """Findings that don't count, each under a name of its own."""
+
+
 @dataclass(frozen=True)
 class UnitConfig:
     """``[test.unit.NAME]``: how a target's own tests run, if not by a stage of its Dockerfile."""
@@ -162,6 +205,7 @@ class Config:
     resources: ResourcesConfig = field(default_factory=ResourcesConfig)
     audit: AuditConfig = field(default_factory=AuditConfig)
     test: ChecksConfig = field(default_factory=ChecksConfig)
+    scan: ScanConfig = field(default_factory=ScanConfig)
 
 
 def parse_config(document: Mapping[str, Any], source: str) -> Config:
@@ -198,6 +242,10 @@ def _value(hint: Any, value: Any, source: str, key: str) -> Any:
         if isinstance(value, Mapping):
             return {name: _value(kind, item, source, f"{key}.{name}") for name, item in value.items()}
         raise UsageError(f"{source}: '{key}' must be a table, [{key}].")
+    if hint is bool:
+        if isinstance(value, bool):
+            return value
+        raise UsageError(f"{source}: '{key}' must be true or false, not {value!r}.")
     if hint is float:
         if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < float("inf"):
             return float(value)

@@ -4,44 +4,52 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
 
 from homeport import __version__
-from homeport.audit.finding import Finding, Rule
-from homeport.audit.suppress import Sifted
+from homeport.model.finding import Finding, Rule
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _PROJECT = "https://github.com/homeport-dev/homeport"
 
 
-def document(found: Sifted, rules: Iterable[Rule]) -> dict[str, Any]:
-    """The whole of it; suppressed findings are among the results, marked so, with their reason."""
+def document(
+    findings: Iterable[Finding],
+    suppressed: Iterable[tuple[Finding, str]],
+    rules: Iterable[Rule],
+    properties: Mapping[str, Mapping[str, Any]] | None = None,
+) -> dict[str, Any]:
+    """The whole of it; suppressed findings are among the results, marked so, with their reason.
+
+    ``properties`` are more that is to be said of rules, by their ids.
+    """
     listed = list(rules)
     index = {rule.id: position for position, rule in enumerate(listed)}
-    results = [_result(one, index) for one in found.open]
+    results = [_result(one, index) for one in findings]
     results += [
         {**_result(one, index), "suppressions": [{"kind": "external", "justification": reason}]}
-        for one, reason in found.suppressed
+        for one, reason in suppressed
     ]
     driver = {
         "name": "homeport",
         "semanticVersion": __version__,
         "informationUri": _PROJECT,
-        "rules": [_rule(rule) for rule in listed],
+        "rules": [_rule(rule, (properties or {}).get(rule.id)) for rule in listed],
     }
     run = {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}
     return {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}
 
 
-def _rule(rule: Rule) -> dict[str, Any]:
+def _rule(rule: Rule, properties: Mapping[str, Any] | None) -> dict[str, Any]:
     return {
         "id": rule.id,
         "shortDescription": {"text": f"{rule.title}."},
         "fullDescription": {"text": rule.why},
-        "helpUri": rule.source,
+        **({"helpUri": rule.source} if rule.source else {}),
         "defaultConfiguration": {"level": rule.severity.value},
+        **({"properties": dict(properties)} if properties else {}),
     }
 
 
@@ -55,7 +63,7 @@ def _result(one: Finding, index: dict[str, int]) -> dict[str, Any]:
         "ruleId": one.rule.id,
         "ruleIndex": index[one.rule.id],
         "level": one.rule.severity.value,
-        "message": {"text": f"{one.what}. {one.fix}"},
+        "message": {"text": f"{one.what}. {one.fix}".strip()},
         "locations": [{"physicalLocation": place}],
         # Without the line: one that moves is the same finding.
         "partialFingerprints": {"homeport/v1": _mark(f"{one.rule.id}\0{one.path}\0{one.about}\0{one.what}")},
