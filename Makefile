@@ -13,11 +13,12 @@ help:  ## show this list
 demo: setup  ## build and deploy the example stack on a real engine
 	$(VENV_PYTHON) ci/demo.py
 
-# Three files of tests at a time, also on two cores: most of the time they wait for containers.
+# Three files of tests at a time, also on two cores: they often wait for containers. In the order of their names:
+# the quick ones, tests/unit, come last and fill the gaps.
 # Where an engine is missing and can't be had, the tests that need one are skipped, and fail if CI is set.
 test: setup  ## run all tests (gets a Docker engine first where that is possible)
 	-$(VENV_PYTHON) ci/engine.py
-	$(VENV_PYTHON) -m pytest -n 3 --dist loadfile
+	$(VENV_PYTHON) -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 lint: setup  ## check format, style, types and layers
 	$(VENV_PYTHON) ci/lint.py
