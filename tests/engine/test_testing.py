@@ -337,3 +337,11 @@ def test_only_what_a_change_can_affect(repository: Repository) -> None:
     assert [check["name"] for check in found["checks"]] == ["api"]
     run_program(["git", "commit", "--all", "--quiet", "--message", "two"], repository.folder)
     assert repository.test("--only", "unit", "--changed-since", "HEAD")["checks"] == []
+
+
+def test_a_build_that_fails_is_no_pass(repository: Repository) -> None:
+    repository.write("web/Dockerfile", "FROM scratch\nCOPY nothing /\n")
+    found = repository.test("--only", "unit", code=1)
+    assert "nothing was tested" in found["error"]["what"]
+    found = repository.test("--only", "unit", "--keep-going", code=1)
+    assert {check["name"]: check["outcome"] for check in found["checks"]}["api"] == "passed"

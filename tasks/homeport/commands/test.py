@@ -43,20 +43,24 @@ def test(
 ) -> int:
     """Test the targets in their images, and the whole stack beside the one that runs."""
     from homeport.commands import settings
+    from homeport.errors import EXIT_INTERRUPTED, Interrupted, WorkFailed
     from homeport.test import flow
 
     root = Path.cwd()
     config = settings.read(root)
     wanted: tuple[str, ...] | None = names(targets) or None
     kinds = flow.check_kinds(names(only))
+    code = 0
     if build and not dry_run and _has_targets(root, config.build.files):
         code, affected = _built(
             root, wanted or (), changed_since, builder, keep_going=keep_going, aside=json == "-"
         )
-        if code and not (keep_going and code == 1):
-            return code
+        if code == EXIT_INTERRUPTED:
+            raise Interrupted("Interrupted while building.", hint="Nothing was tested.")
+        if code and not keep_going:
+            raise WorkFailed("The build failed, so nothing was tested.", hint="--keep-going tests the rest.")
         wanted = affected if changed_since else wanted
-    return flow.run(
+    tested = flow.run(
         flow.Request(
             root,
             config.test,
@@ -72,6 +76,7 @@ def test(
             report=report,
         )
     )
+    return tested or code
 
 
 def _has_targets(root: Path, files: tuple[str, ...]) -> bool:
