@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, NoReturn
 
 import pytest
 from pytest_docker.plugin import DockerComposeExecutor, Services, containers_scope
 
 from homeport.commands import settings
 from homeport.engine import containers, docker
+from homeport.engine.signals import on_stop_request
 from homeport.test import facts, integration, probes, stack
 from homeport.test.flow import knows_start_interval
 from homeport.test.stack import Stack
@@ -46,7 +48,7 @@ class HomeportStack:
             raise LookupError(f"which port of {service}? It publishes {', '.join(map(str, known)) or 'none'}")
         if port and port not in known:
             raise LookupError(f"{service} doesn't publish {port}; it publishes {', '.join(map(str, known))}")
-        return known[port or next(iter(known))]
+        return known[port or next(iter(known))][0]
 
     def address(self, service: str, port: int = 0) -> tuple[str, int]:
         """Host and port, for clients of databases and brokers."""
@@ -70,22 +72,38 @@ def homeport_stack(request: pytest.FixtureRequest) -> Iterator[HomeportStack]:
         request.config.stash[_STACK] = found
         yield HomeportStack(found)
         return
-    root = request.config.rootpath
+    root = _root(request.config.rootpath)
     config = settings.read(root).test
     project = facts.project(config.files, root)
     wanted = probes.plan(project, config.probes)
     trial = stack.plan(
         project,
         probes.ports(wanted),
-        facts.Kept(root),
+        facts.Sources(root),
         fast_checks=knows_start_interval(docker.engine().version),
     )
     stack.sweep()
-    with stack.started(trial, root, config.start, lambda check: None):
+    # Whoever ends pytest with SIGTERM wants it ended, not its stack left behind.
+    with (
+        on_stop_request(_interrupt),
+        stack.started(trial, root, config.start, lambda check: None),
+    ):
         if trial.stack is None:
             pytest.fail(_why(trial), pytrace=False)
         request.config.stash[_STACK] = trial.stack
         yield HomeportStack(trial.stack)
+
+
+def _interrupt() -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _root(start: Path) -> Path:
+    """The folder with the Compose file: where pytest began, or above it."""
+    for folder in (start, *start.parents):
+        if any((folder / name).is_file() for name in facts.COMPOSE_FILES):
+            return folder
+    return start
 
 
 def _why(trial: stack.Trial) -> str:

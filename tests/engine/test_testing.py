@@ -160,7 +160,7 @@ def test_everything_passes_and_nothing_is_left(repository: Repository, tmp_path:
     suites = ElementTree.parse(report / "junit.xml").getroot()  # noqa: S314 - our own
     assert suites.get("tests") == "8"
     assert suites.get("failures") == "0"
-    assert "asked for /from-a-test" in (report / "logs" / "api.log").read_text(encoding="utf-8")
+    assert "asked for /from-a-test" in (report / "logs" / "api-1.log").read_text(encoding="utf-8")
     # What has the same inputs has passed already.
     again = repository.test("--only", "unit")
     assert [one["detail"] for one in again["checks"]] == ["as before: nothing that counts has changed"] * 2
@@ -290,6 +290,9 @@ def test_nothing_is_left_of_a_test_that_is_stopped(repository: Repository, numbe
             break
     assert repository.left(), "".join(said)
     process.send_signal(number)
+    if number == signal.SIGINT:
+        time.sleep(0.7)  # who is impatient asks once more
+        process.send_signal(number)
     rest, _ = process.communicate(timeout=90)
     if number == signal.SIGKILL:
         assert repository.left()
@@ -345,3 +348,72 @@ def test_a_build_that_fails_is_no_pass(repository: Repository) -> None:
     assert "nothing was tested" in found["error"]["what"]
     found = repository.test("--only", "unit", "--keep-going", code=1)
     assert {check["name"]: check["outcome"] for check in found["checks"]}["api"] == "passed"
+
+
+def test_a_name_in_env_does_not_make_it_the_stack_that_runs(repository: Repository) -> None:
+    live = f"{repository.name}-live"
+    repository.write(".env", f"COMPOSE_PROJECT_NAME={live}\n")
+    repository.compose.pop("name")
+    repository.compose["services"]["api"]["volumes"] = ["data:/data"]
+    repository.compose["volumes"] = {"data": {}}
+    repository.save()
+    repository.run(["build"], repository.folder)
+    docker("compose", "--project-directory", str(repository.folder), "up", "--detach")
+    try:
+        before = docker("inspect", f"{live}-api-1", f"{live}-web-1")
+        repository.test("--only", "smoke", "--no-build")
+        after = docker("inspect", f"{live}-api-1", f"{live}-web-1")
+        assert [one["Id"] for one in json.loads(after)] == [one["Id"] for one in json.loads(before)]
+        assert {one["State"]["StartedAt"] for one in json.loads(after)} == {
+            one["State"]["StartedAt"] for one in json.loads(before)
+        }
+    finally:
+        docker("compose", "--project-directory", str(repository.folder), "down", "--volumes")
+
+
+def test_what_is_well_at_first_has_to_stay_so(repository: Repository) -> None:
+    services = repository.compose["services"]
+    image = {"image": f"{repository.name}-web"}
+    services["worker"] = {**image, "command": "sleep 1000"}  # it serves nothing, and is no one-shot
+    services["dies"] = {**image, "command": ["sh", "-c", "sleep 6; echo gone; exit 7"], "expose": ["1"]}
+    services["silent"] = {**image, "command": "true", "expose": ["1"]}
+    repository.save()
+    repository.write(
+        "tests/integration/test_stack.py", "import time\n\n\ndef test_it():\n    time.sleep(8)\n"
+    )
+    by_name = {one["name"]: one for one in repository.test("--only", "smoke,integration", code=1)["checks"]}
+    assert by_name["silent"]["outcome"] == "failed"
+    del services["silent"]
+    repository.save()
+    by_name = {one["name"]: one for one in repository.test("--only", "smoke,integration", code=1)["checks"]}
+    assert by_name["worker"]["outcome"] == "passed"
+    assert by_name["dies"]["detail"] == "it was well at first, then it ended with exit code 7"
+    assert by_name["dies"]["log"] == ["gone"]
+
+
+def test_a_service_without_a_name_for_its_image_is_tested_as_it_is_built(repository: Repository) -> None:
+    repository.compose["services"]["api"].pop("image")
+    repository.save()
+    checks = repository.test("--only", "unit", "--targets", "api")["checks"]
+    assert [check["outcome"] for check in checks] == ["passed"]  # it asserts that it isn't root
+
+
+def test_tests_that_changed_are_run_though_the_image_did_not(repository: Repository) -> None:
+    repository.write("api/.dockerignore", "tests\n")
+    for words in (["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "--message", "one"]):
+        run_program(["git", *words], repository.folder)
+    repository.test("--only", "unit")
+    repository.write("api/tests/test_more.py", "def test_more():\n    assert False\n")
+    checks = repository.test("--only", "unit", "--changed-since", "HEAD", code=1)["checks"]
+    assert [(check["name"], check["outcome"]) for check in checks] == [("api", "failed")]
+    assert "needs the build" in repository.test("--no-build", "--changed-since", "HEAD", code=2)["said"]
+
+
+def test_what_is_wrong_is_said_before_anything_is_built(repository: Repository) -> None:
+    repository.write("web/Dockerfile", "FROM scratch\nCOPY nothing /\n")
+    repository.write("homeport.toml", '[test.probes.apu]\nhttp = "/x"\n')
+    assert "did you mean 'api'?" in repository.test(code=2)["said"]
+    repository.write("homeport.toml", "[test]\nstart = 0\n")
+    assert "more than 0" in repository.test(code=2)["said"]
+    plan = repository.test("--dry-run", code=2)
+    assert plan["error"]["exit_code"] == 2

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from homeport.model.isolation import Isolated, isolate
+from homeport.model.isolation import Isolated, Source, isolate
 
 LABELS = {"io.homeport.test.run": "1"}
 
@@ -15,7 +15,11 @@ def made(
     services: dict[str, Any], *, ports: dict[str, list[int]] | None = None, kept: str = "", **rest: Any
 ) -> Isolated:
     document = {"name": "home", "services": services, **rest}
-    return isolate(document, "home-test-1", LABELS, ports=ports or {}, kept=lambda path: path == kept)
+
+    def source(path: str) -> Source:
+        return Source.KEPT if path == kept else Source.MISSING if "missing" in path else Source.DATA
+
+    return isolate(document, "home-test-1", LABELS, ports=ports or {}, source=source)
 
 
 def one(**spec: Any) -> dict[str, Any]:
@@ -31,6 +35,9 @@ def test_what_only_one_can_have_goes() -> None:
         build={"context": "."},
         links=["db"],
         restart="always",
+        labels={"traefik.enable": "true"},
+        logging={"driver": "syslog"},
+        cgroup_parent="/x",
         ports=[{"target": 80, "published": "8080", "host_ip": "0.0.0.0", "protocol": "tcp"}],  # noqa: S104
         networks={"inner": {"ipv4_address": "10.0.0.2", "aliases": ["a"]}, "default": None},
         deploy={"restart_policy": {"condition": "any"}, "resources": {"limits": {"memory": "1g"}}},
@@ -39,6 +46,8 @@ def test_what_only_one_can_have_goes() -> None:
         "image": "i",
         "labels": LABELS,
         "restart": "no",
+        "pull_policy": "missing",
+        "logging": {"driver": "json-file"},
         "ports": [{"target": 80, "host_ip": "127.0.0.1", "protocol": "tcp"}],
         "networks": {"inner": {"aliases": ["a"]}, "default": None},
         "deploy": {"resources": {"limits": {"memory": "1g"}}},
@@ -63,29 +72,57 @@ def test_its_own_health_check_is_asked_sooner_and_keeps_the_rest() -> None:
     check = {"test": ["CMD", "x"], "interval": "30s", "start_period": "5s", "start_interval": "9s"}
     assert one(healthcheck=check)["healthcheck"] == {**check, "start_interval": "1s"}
     document = {"name": "x", "services": {"api": {}}}
-    old = isolate(document, "y", {}, ports={}, kept=bool, fast_checks=False)
+    old = isolate(document, "y", {}, ports={}, source=lambda _: Source.KEPT, fast_checks=False)
     assert "healthcheck" not in old.document["services"]["api"]
 
 
-@pytest.mark.parametrize("mode", ["host", "container:other"])
-def test_the_network_of_the_host_and_of_strangers_can_not_be_had_twice(mode: str) -> None:
-    found = made(
-        {
-            "sniffer": {"network_mode": mode},
-            "beside": {"network_mode": "service:sniffer"},
-            "third": {"volumes_from": ["beside:ro"]},
-            "api": {
-                "depends_on": {
-                    "sniffer": {"condition": "service_started"},
-                    "db": {"condition": "service_healthy"},
-                }
-            },
-            "db": {},
-        }
-    )
-    assert set(found.left_out) == {"sniffer", "beside", "third"}
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"network_mode": "host"},
+        {"network_mode": "container:other"},
+        {"network_mode": "somebodys-net"},
+        {"pid": "host"},
+        {"pid": "container:other"},
+        {"ipc": "host"},
+        {"uts": "host"},
+        {"cgroup": "host"},
+        {"privileged": True},
+        {"devices": [{"source": "/dev/ttyUSB0", "target": "/dev/ttyUSB0"}]},
+        {"provider": {"type": "x"}},
+        {"use_api_socket": True},
+        {"volumes_from": ["container:other"]},
+        {"volumes": [{"type": "bind", "source": "/var/run/docker.sock", "target": "/s", "read_only": True}]},
+        {"volumes": [{"type": "bind", "source": "/var/run/", "target": "/s"}]},
+        {"volumes": [{"type": "bind", "source": "/", "target": "/host", "read_only": True}]},
+    ],
+)
+def test_who_reaches_out_of_the_project_is_left_out_and_who_shares_that(spec: dict[str, Any]) -> None:
+    needs = {"out": {"condition": "service_started"}, "db": {"condition": "service_healthy"}, "gone": {}}
+    services = {
+        "out": spec,
+        "beside": {"network_mode": "service:out"},
+        "third": {"volumes_from": ["beside:ro"]},
+        "api": {"depends_on": needs},
+        "db": {"pid": "service:api", "ipc": "private"},
+    }
+    found = made(services)
+    assert set(found.left_out) == {"out", "beside", "third"}
     assert found.left_out["third"] == "it shares something of beside, which is left out"
     assert found.document["services"]["api"]["depends_on"] == {"db": {"condition": "service_healthy"}}
+
+
+def test_an_alias_of_a_link_is_one_of_the_network() -> None:
+    found = made(
+        {
+            "api": {"links": ["db:database", "db"], "networks": {"default": None}},
+            "db": {"networks": {"default": None, "inner": {"aliases": ["a"]}}},
+        }
+    )
+    assert found.document["services"]["db"]["networks"] == {
+        "default": {"aliases": ["database"]},
+        "inner": {"aliases": ["a", "database"]},
+    }
 
 
 def test_volumes_and_networks_are_new_ones() -> None:
@@ -121,18 +158,21 @@ def test_folders_of_this_machine_are_not_written_to() -> None:
         {"type": "bind", "source": "/repo/config", "target": "/etc/app"},
         {"type": "bind", "source": "/repo/data", "target": "/data"},
         {"type": "bind", "source": "/repo/other", "target": "/ro", "read_only": True},
-        {"type": "bind", "source": "/var/run/docker.sock", "target": "/var/run/docker.sock"},
-        {"type": "tmpfs", "target": "/tmp"},  # noqa: S108
+        {"type": "bind", "source": "/repo/missing", "target": "/m", "read_only": True},
+        {"type": "tmpfs", "target": "/scratch"},
     ]
-    found = made({"api": {"volumes": mounts}}, kept="/repo/config")
-    service = found.document["services"]["api"]
-    assert service["volumes"] == [
+    shared = [{"type": "bind", "source": "/repo/data", "target": "/d"}]
+    found = made({"api": {"volumes": mounts}, "other": {"volumes": shared}}, kept="/repo/config")
+    services = found.document["services"]
+    assert services["api"]["volumes"] == [
         {**mounts[0], "read_only": True},
-        {"type": "volume", "source": "api-folder-1", "target": "/data"},
-        *mounts[2:],
+        {"type": "volume", "source": "folder-0", "target": "/data"},
+        mounts[2],
+        {"type": "volume", "source": "folder-1", "target": "/m"},
+        mounts[4],
     ]
-    assert found.document["volumes"] == {"api-folder-1": {"labels": LABELS}}
-    assert len(found.notes) == 3
+    assert services["other"]["volumes"] == [{"type": "volume", "source": "folder-0", "target": "/d"}]
+    assert found.document["volumes"] == {name: {"labels": LABELS} for name in ("folder-0", "folder-1")}
 
 
 def test_what_the_document_says_besides_stays() -> None:

@@ -6,10 +6,10 @@ import os
 
 import pytest
 
-from homeport.test.owner import OWNER_LABEL, Owner, began_of, me, orphans, parse
+from homeport.test.owner import OWNER_LABEL, Owner, mark_of, me, orphans, parse
 
 NOW = 1_000_000.0
-MINE = Owner("here", 10, NOW - 50)
+MINE = Owner("here", 10, "50", NOW - 50)
 
 
 def labels(owner: Owner | str) -> dict[str, str]:
@@ -19,16 +19,17 @@ def labels(owner: Owner | str) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("owner", "processes", "dead"),
     [
-        (MINE, {10: NOW - 50}, False),
+        (MINE, {10: "50"}, False),
         (MINE, {}, True),  # it is gone
-        (MINE, {10: NOW - 20}, True),  # another process has its number now
-        (Owner("there", 10, NOW - 50), {}, False),  # nobody here can look
-        (Owner("there", 10, NOW - 90_000), {}, True),  # a day is long enough
+        (MINE, {10: "99"}, True),  # another process has its number now
+        (MINE, {10: ""}, False),  # there is one, and no more can be seen of it
+        (Owner("there", 10, "50", NOW - 50), {}, False),  # nobody here can look
+        (Owner("there", 10, "50", NOW - 90_000), {}, True),  # a day is long enough
         ("nonsense", {}, False),
         ("", {}, False),
     ],
 )
-def test_what_belongs_to_the_dead(owner: Owner | str, processes: dict[int, float], dead: bool) -> None:
+def test_what_belongs_to_the_dead(owner: Owner | str, processes: dict[int, str], dead: bool) -> None:
     found = orphans({"container/1": labels(owner)}, "here", NOW, processes.get)
     assert bool(found) == dead
 
@@ -37,5 +38,6 @@ def test_an_owner_can_be_read_back() -> None:
     found = parse(str(me()))
     assert found is not None
     assert found.pid == os.getpid()
-    assert found.alive(me().host, NOW, began_of)
-    assert began_of(2**22 + 1) is None
+    assert found.alive(me().place, NOW, mark_of)
+    assert mark_of(2**22 + 1) is None
+    assert mark_of(1) not in {None, found.mark}

@@ -6,6 +6,7 @@ import contextlib
 import http.server
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -50,6 +51,9 @@ def test_those_of_the_configuration_take_their_place() -> None:
         ("db", ProbeConfig(), "which port of 'db'"),
         ("worker", ProbeConfig(), "which port of 'worker'"),
         ("api", ProbeConfig(http="health"), "is a path such as /health"),
+        ("api", ProbeConfig(http="/caf\u00e9"), "is a path such as /health"),
+        ("api", ProbeConfig(http="/a b"), "is a path such as /health"),
+        ("api", ProbeConfig(port=99999), "there is no port 99999"),
     ],
 )
 def test_what_can_not_be_meant(name: str, probe: ProbeConfig, said: str) -> None:
@@ -72,7 +76,7 @@ def serving(status: int, body: bytes) -> Iterator[Stack]:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
-            yield Stack("p", {"api": {80: server.server_port}})
+            yield Stack("p", {"api": {80: (server.server_port,)}})
         finally:
             server.shutdown()
             thread.join()
@@ -107,7 +111,7 @@ def test_a_port_that_opens_and_closes_at_once_is_no_service() -> None:
 
         thread = threading.Thread(target=shut)
         thread.start()
-        found = ask(Probe("x", "db", 1), Stack("p", {"db": {1: listener.getsockname()[1]}}), patience=0)
+        found = ask(Probe("x", "db", 1), Stack("p", {"db": {1: (listener.getsockname()[1],)}}), patience=0)
         thread.join()
     assert found.outcome is Outcome.FAILED
     assert "closes it" in found.detail
@@ -116,7 +120,7 @@ def test_a_port_that_opens_and_closes_at_once_is_no_service() -> None:
 def test_nobody_at_the_port() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        stack = Stack("p", {"db": {1: free.getsockname()[1]}})
+        stack = Stack("p", {"db": {1: (free.getsockname()[1],)}})
         told: list[str] = []
         both = [Probe("tcp", "db", 1), Probe("http", "db", 1, "/")]
         checks = ask_all(both, Stack("p", {}), lambda check: told.append(check.name))
@@ -124,3 +128,30 @@ def test_nobody_at_the_port() -> None:
         assert {check.outcome for check in checks} == {Outcome.FAILED}
         for probe in both:
             assert ask(probe, stack, patience=0).outcome is Outcome.FAILED
+
+
+def test_each_replica_has_to_answer() -> None:
+    with serving(200, b"") as good, serving(500, b"") as bad:
+        both = (good.ports["api"][80][0], bad.ports["api"][80][0])
+        found = ask(Probe("x", "api", 80, "/"), Stack("p", {"api": {80: both}}), patience=0)
+    assert found.outcome is Outcome.FAILED
+    assert "it answers 500" in found.detail
+
+
+def test_an_answer_that_never_ends_does() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def drip() -> None:
+            one, _ = listener.accept()
+            with one, contextlib.suppress(OSError):
+                one.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+                while True:
+                    one.sendall(b".")
+                    time.sleep(0.05)
+
+        thread = threading.Thread(target=drip, daemon=True)
+        thread.start()
+        stack = Stack("p", {"api": {80: (listener.getsockname()[1],)}})
+        found = ask(Probe("x", "api", 80, "/", contains="never"), stack, patience=0)
+        thread.join(5)
+    assert found.outcome is Outcome.FAILED

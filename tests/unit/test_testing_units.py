@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -70,7 +71,7 @@ def test_tests_on_top_of_the_image_run_as_its_user() -> None:
     lines = spec["dockerfile-inline"].splitlines()
     assert lines[:2] == ["FROM built", "USER root"]
     assert lines[-3:] == ["COPY . ./tests/", "USER app", "RUN python3 -m pytest -q tests"]
-    assert any("pip install -r /tmp/needs.txt" in line for line in lines)
+    assert any("pip install -r /tmp/service/requirements-test.txt" in line for line in lines)
 
 
 @pytest.mark.parametrize(("driver", "image"), [("docker-container", "api:1"), ("docker", "")])
@@ -111,3 +112,31 @@ def test_a_command_may_have_signs_that_mean_something_to_bake() -> None:
     config = ChecksConfig(unit={"api": UnitConfig(command='test "${HOME}" && echo %{x}')})
     unit = only(plan(facts({"api": Subject(folder="t", image="a")}), config))
     assert 'test "$${HOME}" && echo %%{x}' in unit.document["target"]["api-tests"]["dockerfile-inline"]
+
+
+def test_tests_of_the_stack_are_no_unit_tests() -> None:
+    config = ChecksConfig(integration=("tests/integration",))
+    unit = only(plan(facts({"api": Subject(folder="tests", image="a")}), config))
+    text = unit.document["target"]["api-tests"]["dockerfile-inline"]
+    assert "COPY . ./tests/\nRUN rm -rf tests/integration\n" in text
+
+
+def test_only_what_changed_and_what_changed_its_tests(tmp_path: Path) -> None:
+    needs = "requirements-test.txt"
+    subjects = {name: Subject(folder=f"{name}/tests", needs=needs, image="x") for name in "abcd"}
+    found = replace(facts(subjects), root=tmp_path)
+    changed = {str(tmp_path / "b" / "tests" / "test_x.py"), str(tmp_path / "c" / needs)}
+    units = plan(found, ChecksConfig(), affected=("a",), changed=changed)
+    assert [unit.target for unit in units] == ["a", "b", "c"]
+    assert plan(found, ChecksConfig(), affected=(), changed=()) == ()
+
+
+def test_again_is_without_the_cache_of_the_tests() -> None:
+    found = facts({"a": Subject(frozenset({"test"})), "b": Subject(folder="b/tests", image="b")})
+    stage, image = plan(found, ChecksConfig(), again=True)
+    assert stage.document["target"]["a"]["no-cache-filter"] == ["test"]
+    assert image.document["target"]["b-tests"]["no-cache"] is True
+
+
+def test_a_stage_is_found_in_any_case() -> None:
+    assert only(plan(facts({"a": Subject(frozenset({"unit"}))}), ChecksConfig(stage="Unit"))).how == "stage"

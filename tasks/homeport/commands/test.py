@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json as formats
-import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from homeport.commands.adapter import command, names, whole_number
         "changed-since": "Unit tests only of targets that changes since this git commit can affect.",
         "keep-going": "After a failed build test what could be built.",
         "jobs": "Unit tests of so many targets at the same time (default: 4).",
+        "again": "Run unit tests again that passed before with the same inputs.",
         "build": "Build first what needs a build; with --no-build the images are taken as they are.",
         "builder": "The buildx builder (default: the current one).",
         "strict": "Exit with 1 also where a target has no tests.",
@@ -33,6 +33,7 @@ def test(
     changed_since: str = "",
     keep_going: bool = False,
     jobs: str = "",
+    again: bool = False,
     build: bool = True,
     builder: str = "",
     strict: bool = False,
@@ -43,40 +44,46 @@ def test(
 ) -> int:
     """Test the targets in their images, and the whole stack beside the one that runs."""
     from homeport.commands import settings
-    from homeport.errors import EXIT_INTERRUPTED, Interrupted, WorkFailed
+    from homeport.commands.building import Building
+    from homeport.engine.git import changes_since
+    from homeport.errors import EXIT_INTERRUPTED, Interrupted, UsageError, WorkFailed
     from homeport.test import flow
 
     root = Path.cwd()
     config = settings.read(root)
-    wanted: tuple[str, ...] | None = names(targets) or None
-    kinds = flow.check_kinds(names(only))
-    code = 0
-    if build and not dry_run and _has_targets(root, config.build.files):
-        code, affected = _built(
-            root, wanted or (), changed_since, builder, keep_going=keep_going, aside=json == "-"
-        )
-        if code == EXIT_INTERRUPTED:
-            raise Interrupted("Interrupted while building.", hint="Nothing was tested.")
-        if code and not keep_going:
-            raise WorkFailed("The build failed, so nothing was tested.", hint="--keep-going tests the rest.")
-        wanted = affected if changed_since else wanted
-    tested = flow.run(
-        flow.Request(
-            root,
-            config.test,
-            config.build,
-            targets=wanted,
-            kinds=kinds,
-            builder=builder,
-            jobs=whole_number(jobs, "--jobs", 4),
-            strict=strict,
-            dry_run=dry_run,
-            json=json,
-            junit=junit,
-            report=report,
-        )
+    request = flow.Request(
+        root,
+        config.test,
+        config.build,
+        targets=names(targets),
+        kinds=flow.check_kinds(names(only)),
+        builder=builder,
+        jobs=whole_number(jobs, "--jobs", 4),
+        again=again,
+        strict=strict,
+        dry_run=dry_run,
+        json=json,
+        junit=junit,
+        report=report,
     )
-    return tested or code
+    builds = build and not dry_run and _has_targets(root, config.build.files)
+    if changed_since and not builds:
+        raise UsageError("--changed-since needs the build, to know which targets a change can affect.")
+    flow.check(request)
+    if not builds:
+        return flow.run(request)
+    building = Building(root, config.build, builder, keep_going=keep_going, aside=json == "-")
+    # The stack needs every image, whatever the unit tests are narrowed to.
+    alone = request.kinds == ("unit",)
+    code, built = building.run(request.targets if alone else (), changed_since if alone else "")
+    if code == EXIT_INTERRUPTED:
+        raise Interrupted("Interrupted while building.", hint="Nothing was tested.")
+    if code and not keep_going:
+        raise WorkFailed("The build failed, so nothing was tested.", hint="--keep-going tests the rest.")
+    if changed_since:
+        affected = built if alone else building.affected(request.targets, changed_since)
+        request = replace(request, affected=affected, changed=changes_since(root, changed_since).paths)
+    return flow.run(request) or code
 
 
 def _has_targets(root: Path, files: tuple[str, ...]) -> bool:
@@ -84,51 +91,3 @@ def _has_targets(root: Path, files: tuple[str, ...]) -> bool:
     from homeport.engine.buildx import BAKE_FILES, COMPOSE_FILES
 
     return bool(files) or any((root / name).is_file() for name in (*BAKE_FILES, *COMPOSE_FILES))
-
-
-def _built(
-    root: Path,
-    targets: tuple[str, ...],
-    changed_since: str,
-    builder: str,
-    *,
-    keep_going: bool,
-    aside: bool,
-) -> tuple[int, tuple[str, ...]]:
-    """Build as ``build --parallel`` does: its exit code, and the targets that it was about."""
-    from homeport.build import facts, flow
-    from homeport.build.options import BuildOptions
-    from homeport.commands import settings
-    from homeport.errors import DefinitionError
-
-    config = settings.read(root).build
-    options = BuildOptions(
-        parallel=True,
-        jobs=config.jobs,
-        registry=config.registry,
-        keep_going=keep_going,
-        retries=config.retries,
-        main_branch=config.main_branch,
-        allow=config.allow,
-        load=True,
-    )
-    pending = facts.start(
-        root,
-        files=config.files,
-        names=targets or config.targets,
-        builder=builder or config.builder,
-        registry_prefix=options.registry,
-    )
-    with tempfile.TemporaryDirectory(prefix="homeport-test-") as folder:
-        out = Path(folder) / "build.json"
-        request = flow.Request(
-            root, options, files=config.files, changed_since=changed_since, json=str(out), aside=aside
-        )
-        try:
-            code = flow.run(request, pending)
-        except DefinitionError as error:
-            if targets or "nothing to build" not in error.what:
-                raise
-            return 0, ()  # a project of images that others build can be tested, too
-        document = formats.loads(out.read_text(encoding="utf-8")) if out.is_file() else {}
-    return code, tuple(str(one["name"]) for one in document.get("targets", ()) if one["status"] != "unbuilt")

@@ -128,7 +128,9 @@ def create(document: Mapping[str, Any], services: Sequence[str], cwd: Path) -> N
 
 def _apply(document: Mapping[str, Any], words: Sequence[str], services: Sequence[str], cwd: Path) -> None:
     # By standard input: it holds the values of variables, which belong into no file and no command line.
-    argv = ["docker", "compose", "--progress=quiet", "--file=-", f"--project-directory={cwd}", *words]
+    # The name is said here, too: COMPOSE_PROJECT_NAME, also of .env, goes before a document's own.
+    project = [f"--project-name={document['name']}", f"--project-directory={cwd}"]
+    argv = ["docker", "compose", "--progress=quiet", "--file=-", *project, *words]
     done = process.run(
         [*argv, "--", *services],
         stdin=json.dumps(document),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,7 @@ from homeport.engine.containers import ContainerProblem
 KINDS = ("container", "network", "volume")
 """In the order in which they can be removed."""
 _LIST_TRIES = 20
+_GONE = re.compile(r"No such|not found|already in progress|^exit status \d+$")
 
 
 def start(document: Mapping[str, Any], cwd: Path, seconds: float) -> None:
@@ -23,9 +25,11 @@ def start(document: Mapping[str, Any], cwd: Path, seconds: float) -> None:
     ``seconds`` limits it. Raises ContainerProblem with Compose's words, and ToolTimeout.
     """
     # By standard input: it holds the values of variables, which belong into no file and no command line.
-    argv = ["docker", "compose", "--progress=plain", "--file=-", f"--project-directory={cwd}", "up"]
+    # The name is said here, too: COMPOSE_PROJECT_NAME, also of .env, goes before a document's own.
+    project = [f"--project-name={document['name']}", f"--project-directory={cwd}"]
+    argv = ["docker", "compose", "--progress=plain", "--file=-", *project, "up", "--detach", "--no-build"]
     done = process.run(
-        [*argv, "--detach", "--no-build", "--remove-orphans"],
+        argv,
         stdin=json.dumps(document),
         cwd=cwd,
         timeout=seconds,
@@ -75,10 +79,6 @@ def remove(names: Mapping[str, object]) -> str:
         options = {"container": ["--force", "--volumes"], "volume": ["--force"]}.get(kind, [])
         if wanted:
             done = process.run(["docker", kind, "rm", *options, "--", *wanted], timeout=300)
-            lines = [line for line in done.stderr.splitlines() if not _gone(line)]
+            lines = [line for line in done.stderr.splitlines() if not _GONE.search(line)]
             said = "\n".join(filter(None, (said, *lines)))
     return said
-
-
-def _gone(line: str) -> bool:
-    return any(words in line for words in ("No such", "not found", "already in progress"))

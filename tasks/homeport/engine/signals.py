@@ -51,6 +51,21 @@ def asked_to_stop() -> bool:
     return _asked.is_set()
 
 
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Ignore requests to stop for as long as the context lasts: what has to be removed is removed."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = [getattr(signal, name) for name in STOP_SIGNALS if hasattr(signal, name)]
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def ignore_stop_requests() -> None:
     """From here on ignore them: the program stops already, and has only to say so."""
     if threading.current_thread() is threading.main_thread():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,12 +14,14 @@ from homeport.engine.buildx import Builder
 from homeport.engine.docker import Engine
 from homeport.errors import DefinitionError
 from homeport.model.dockerfile import parse
-from homeport.model.instruction import DockerfileSyntaxError
+from homeport.model.instruction import DockerfileSyntaxError, Instruction
+from homeport.model.isolation import Source
 from homeport.model.targets import Definition, Target
 from homeport.sources.tracked import tracked
 
 COMPOSE_FILES = buildx.COMPOSE_FILES
 _FOLDERS = ("tests", "test")
+_PLACEHOLDERS = {".gitkeep", ".gitignore", ".keep"}
 _SYSTEM = ("/proc", "/sys", "/dev", "/run", "/var/run", "/etc", "/lib/modules")
 """What of this machine is mounted to be looked at, and is no service's data."""
 
@@ -31,6 +33,7 @@ class Subject:
     the engine has one."""
 
     stages: frozenset[str] = frozenset()
+    """Those with a step of their own, in lower case."""
     folder: str = ""
     needs: str = ""
     image: str = ""
@@ -83,6 +86,10 @@ def read(
         name: _tested(definition.targets[name], root, folders.get(name, "")) for name in wanted if definition
     }
     tags = {name: tag for name in wanted if definition for tag in definition.targets[name].tags[:1]}
+    if document and len(tags) < len(wanted):
+        # As a build does: what has no name in the file gets Compose's.
+        names = compose.image_names(compose_files, root)
+        tags |= {name: names[name][0] for name in wanted if name not in tags and names.get(name)}
     found = images.find(tags.values())
     tested = {
         name: Subject(
@@ -90,7 +97,7 @@ def read(
             one.folder,
             one.needs,
             tags[name] if found.get(tags.get(name, "")) else "",
-            image.user if (image := found.get(tags.get(name, ""))) else "",
+            image.user if (image := found.get(tags.get(name, ""))) else one.user,
         )
         for name, one in tested.items()
     }
@@ -101,9 +108,18 @@ def read(
 
 def project(files: Sequence[str], root: Path) -> dict[str, Any]:
     """The Compose project as Compose resolves it; empty where there is none. Raises DefinitionError."""
-    if not files and not any((root / name).is_file() for name in COMPOSE_FILES):
+    said = os.environ.get("COMPOSE_FILE") or _says_which(root / ".env")
+    if not files and not said and not any((root / name).is_file() for name in COMPOSE_FILES):
         return {}
     return compose.config(files, root)
+
+
+def _says_which(path: Path) -> bool:
+    """Whether a .env names the Compose files."""
+    try:
+        return "COMPOSE_FILE=" in path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
 
 
 def _integration(root: Path) -> tuple[str, ...]:
@@ -120,20 +136,33 @@ def _tested(target: Target, root: Path, folder: str) -> Subject:
         except OSError:
             return Subject()  # the build has said so, or it is fetched from elsewhere
     try:
-        froms = [one.value.split() for one in parse(text).instructions if one.keyword == "FROM"]
+        instructions = parse(text).instructions
     except DockerfileSyntaxError:
         return Subject()
-    stages = frozenset(words[2].lower() for words in froms if len(words) >= 3 and words[1].upper() == "AS")
+    stages = frozenset(_with_steps(instructions))
+    user = next((one.value.strip() for one in reversed(instructions) if one.keyword == "USER"), "")
     places = [path.parent, *([context] if context.resolve() != root.resolve() else [])]
     found = root / folder if folder else next(filter(None, map(_tests_in, places)), None)
     if found is None:
-        return Subject(stages)
+        return Subject(stages, user=user)
     needs = [found.parent / name for name in ("requirements-test.txt", "requirements-dev.txt")]
     return Subject(
         stages,
         Path(os.path.relpath(found, root)).as_posix(),
         next((one.name for one in needs if one.is_file()), ""),
+        user=user,
     )
+
+
+def _with_steps(instructions: Sequence[Instruction]) -> Iterator[str]:
+    """The names of stages that run something: building another one tests nothing."""
+    name = ""
+    for one in instructions:
+        if one.keyword == "FROM":
+            words = one.value.split()
+            name = words[2].lower() if len(words) >= 3 and words[1].upper() == "AS" else ""
+        elif one.keyword == "RUN" and name:
+            yield name
 
 
 def _tests_in(place: Path) -> Path | None:
@@ -144,13 +173,29 @@ def _tests_in(place: Path) -> Path | None:
     return None
 
 
-class Kept:
-    """Whether a path is mounted as it is: files, what git keeps, and what is the system's own."""
+class Sources:
+    """What paths of this machine are for a test, by git's index and by where they lie."""
 
     def __init__(self, root: Path) -> None:
+        self._root = os.path.realpath(root)
         self._tracked = tracked(root)
 
-    def __call__(self, path: str) -> bool:
-        if Path(path).is_file() or path.startswith(_SYSTEM):
-            return True
-        return self._tracked is not None and self._tracked.holds(os.path.realpath(path))
+    def __call__(self, path: str) -> Source:
+        real = os.path.realpath(path)
+        if not os.path.lexists(path):
+            return Source.MISSING
+        system = any(path == one or path.startswith(f"{one}/") for one in _SYSTEM)
+        return Source.KEPT if system or Path(real).is_file() or self._holds(real) else Source.DATA
+
+    def _holds(self, folder: str) -> bool:
+        """Whether git keeps something in a folder, but for the files that only make it keep the folder."""
+        if self._tracked is None:
+            return False
+        if folder == str(self._tracked.root):
+            return bool(self._tracked.files)
+        try:
+            prefix = Path(folder).relative_to(self._tracked.root).as_posix() + "/"
+        except ValueError:
+            return False
+        own = (name for name in self._tracked.files if name.startswith(prefix))
+        return any(name.rpartition("/")[2] not in _PLACEHOLDERS for name in own)

@@ -10,6 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from homeport.engine.containers import ContainerProblem
 from homeport.engine.docker import version_tuple
 from homeport.errors import EXIT_FAILED, EnvironmentProblem, UsageError, did_you_mean
 from homeport.model.checks import Check, Outcome, ok
@@ -17,9 +18,10 @@ from homeport.model.config import BuildConfig, ChecksConfig
 from homeport.report import junit
 from homeport.report.console import make_console, show_warnings
 from homeport.report.document import check_json, make_folder, write_json, write_text
+from homeport.report.words import plural
 from homeport.test import facts as reading
 from homeport.test import integration, probes, show, stack, units
-from homeport.test.facts import Facts, Kept
+from homeport.test.facts import Facts, Sources
 from homeport.test.probes import Probe
 from homeport.test.running import Running
 from homeport.test.stack import Trial
@@ -32,15 +34,19 @@ _START_INTERVAL_ENGINE = (25,)
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked for. ``targets`` None: all; an empty tuple: no unit tests at all."""
+    """What is asked for. ``targets``: those whose unit tests count; none: all. ``affected`` narrows them to
+    those whose images changes can be about (None: no matter), and those whose tests have ``changed``."""
 
     root: Path
     config: ChecksConfig = field(default_factory=ChecksConfig)
     build: BuildConfig = field(default_factory=BuildConfig)
-    targets: tuple[str, ...] | None = None
+    targets: tuple[str, ...] = ()
+    affected: tuple[str, ...] | None = None
+    changed: frozenset[str] = frozenset()
     kinds: tuple[str, ...] = KINDS
     builder: str = ""
     jobs: int = 4
+    again: bool = False
     strict: bool = False
     dry_run: bool = False
     json: str = ""
@@ -73,31 +79,46 @@ def knows_start_interval(engine: str) -> bool:
     return version_tuple(engine) >= _START_INTERVAL_ENGINE
 
 
+def check(request: Request) -> None:
+    """Find whatever is wrong with a request before anything is built. Raises HomeportError."""
+    for path in filter(None, (request.json, request.junit)):
+        check_json(path)
+    if request.junit == "-":
+        raise UsageError("--junit is a file.", hint="Standard output is for --json -.")
+    if not request.config.start or not request.config.limit:
+        raise UsageError("[test] 'start' and 'limit' are seconds, and more than 0.")
+    _plan(_facts(request), request)
+
+
 def run(request: Request) -> int:
     """Test, show, and return 0 if nothing failed, else 1.
 
     Raises HomeportError for what is found before anything was started.
     """
-    for path in filter(None, (request.json, request.junit)):
-        check_json(path)
-    if request.report:
-        make_folder(Path(request.report))
     console = make_console(sys.stderr if request.json == "-" else sys.stdout)
     began = time.monotonic()
     found = _facts(request)
     plan = _plan(found, request)
     warnings = found.warnings
     if plan.trial is not None:
-        isolated = plan.trial.isolated
-        warnings += tuple(f"{name} isn't started: {why}." for name, why in isolated.left_out.items())
-        warnings += tuple(f"{note[0].upper()}{note[1:]}." for note in isolated.notes)
+        warnings += tuple(f"{note[0].upper()}{note[1:]}." for note in plan.trial.isolated.notes)
     if request.dry_run:
         show_warnings(warnings, console)
         show.plan(plan.units, plan.trial, plan.probes, plan.paths, console)
+        if request.json:
+            write_json(request.json, show.plan_document(plan.units, plan.trial, plan.probes, plan.paths))
         return 0
+    if request.report:
+        make_folder(Path(request.report))
     warnings += stack.sweep()
     show_warnings(warnings, console)
-    checks = _checks(plan, found, request, console)
+    checks: list[Check] = []
+    try:
+        _checks(plan, found, request, console, checks)
+    except ContainerProblem as error:
+        # What was found is worth more than that something is left, which the next run removes.
+        said = f"{error.what} {error.detail}".strip()
+        checks.append(Check("smoke", "clean up", Outcome.FAILED, 0.0, said))
     _report(checks, warnings, time.monotonic() - began, plan, request, console)
     return 0 if ok(checks, strict=request.strict) else EXIT_FAILED
 
@@ -115,8 +136,11 @@ def _facts(request: Request) -> Facts:
 
 def _plan(found: Facts, request: Request) -> _Plan:
     config = request.config
-    wanted = "unit" in request.kinds and request.targets != ()
-    chosen = units.plan(found, config) if wanted else ()
+    chosen: tuple[Unit, ...] = ()
+    if "unit" in request.kinds:
+        chosen = units.plan(
+            found, config, affected=request.affected, changed=request.changed, again=request.again
+        )
     smoke = bool(found.document) and bool({"smoke", "integration"} & {*request.kinds})
     if not smoke:
         return _Plan(chosen, None, (), ())
@@ -130,37 +154,38 @@ def _plan(found: Facts, request: Request) -> _Plan:
     paths = (config.integration or found.integration) if "integration" in request.kinds else ()
     integration.check(paths, found.root)
     fast = knows_start_interval(found.engine.version)
-    trial = stack.plan(found.document, probes.ports(asked), Kept(found.root), fast_checks=fast)
+    trial = stack.plan(found.document, probes.ports(asked), Sources(found.root), fast_checks=fast)
     kept = tuple(one for one in asked if one.service in trial.isolated.document["services"])
     return _Plan(chosen, trial, kept if "smoke" in request.kinds else (), paths)
 
 
-def _checks(plan: _Plan, found: Facts, request: Request, console: Console) -> list[Check]:
+def _checks(plan: _Plan, found: Facts, request: Request, console: Console, checks: list[Check]) -> None:
+    """Carry a plan out; what comes of it is put into ``checks`` as it does."""
+
     def tell(check: Check) -> None:
         show.progress(check, console)
 
-    checks = Running(found, request.config.limit).all(plan.units, request.jobs, tell)
+    checks += Running(found, request.config.limit).all(plan.units, request.jobs, tell)
     if plan.trial is None:
-        return checks
-    console.print(
-        Text(f"Starting {len(plan.trial.isolated.document['services'])} services as {plan.trial.project}.")
-    )
+        return
+    services = len(plan.trial.isolated.document["services"])
+    console.print(Text(f"Starting {plural(services, 'service')} as {plan.trial.project}."))
     with stack.started(plan.trial, found.root, request.config.start, tell) as trial:
-        checks += trial.checks
-        up = trial.stack
+        up, more = trial.stack, []
         if up is not None:
-            checks += probes.ask_all(plan.probes, up, tell)
-        if plan.paths and up is None:
+            more += probes.ask_all(plan.probes, up, tell)
+            if plan.paths:
+                found_ = integration.run(plan.paths, found.root, up, request.config.limit)
+                for check in found_:
+                    tell(check)
+                more += found_
+            stack.look_again(trial, tell)
+        else:
             why = "the stack isn't well"
-            checks += [Check("integration", path, Outcome.LEFT_OUT, 0.0, why) for path in plan.paths]
-        elif plan.paths and up is not None:
-            more = integration.run(plan.paths, found.root, up, request.config.limit)
-            for check in more:
-                tell(check)
-            checks += more
+            more += [Check("integration", path, Outcome.LEFT_OUT, 0.0, why) for path in plan.paths]
+        checks += [*trial.checks, *more]
         if request.report:
             trial.write_logs(Path(request.report) / "logs")
-    return checks
 
 
 def _report(

@@ -44,7 +44,8 @@ def decoded(text: str) -> Stack:
     """The stack that a variable names. Raises ValueError for anything else."""
     found = json.loads(text)
     ports = {
-        str(name): {int(port): int(at) for port, at in own.items()} for name, own in found["ports"].items()
+        str(name): {int(port): tuple(map(int, at)) for port, at in own.items()}
+        for name, own in found["ports"].items()
     }
     return Stack(str(found["project"]), ports, str(found["host"]))
 
@@ -66,7 +67,11 @@ def run(paths: Sequence[str], root: Path, stack: Stack, seconds: float) -> list[
         checks.append(
             Check("integration", "pytest", Outcome.NONE, took, f"pytest found no test in {', '.join(paths)}")
         )
-    elif code and not any(one.outcome is Outcome.FAILED for one in checks):
+    elif code == 0 and not checks:
+        checks.append(
+            Check("integration", "pytest", Outcome.FAILED, took, "pytest ended well, but ran no test", log)
+        )
+    elif code and code != _NO_TESTS and not any(one.outcome is Outcome.FAILED for one in checks):
         checks.append(
             Check("integration", "pytest", Outcome.FAILED, took, f"pytest ended with exit code {code}", log)
         )
@@ -79,7 +84,8 @@ def _read(path: Path) -> list[Check]:
         root = ElementTree.parse(path).getroot()  # noqa: S314 - pytest has just written it
     except (OSError, ElementTree.ParseError):
         return []
-    return [_case(case) for case in root.iter("testcase")]
+    # One without a name is no test: pytest was ended by force.
+    return [_case(case) for case in root.iter("testcase") if case.get("name")]
 
 
 def _case(case: ElementTree.Element) -> Check:

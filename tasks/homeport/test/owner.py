@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import socket
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 
@@ -19,50 +21,76 @@ _STRANGER_SECONDS = 24 * 3600.0
 
 @dataclass(frozen=True)
 class Owner:
-    """A process that tests: its machine, its number and when it began (seconds since the epoch)."""
+    """A process that tests: where its number means something, the number, a mark that no other process with
+    this number has, and when the run began (seconds since the epoch)."""
 
-    host: str
+    place: str
     pid: int
-    began: float
+    mark: str
+    since: float
 
     def __str__(self) -> str:
-        return f"{self.host} {self.pid} {self.began:.2f}"
+        return f"{self.place} {self.pid} {self.mark} {self.since:.0f}"
 
-    def alive(self, host: str, now: float, began_of: Callable[[int], float | None]) -> bool:
-        """Whether it may still be at work, seen from ``host``, where ``began_of`` knows the processes."""
-        if self.host != host:
-            return now - self.began < _STRANGER_SECONDS
-        began = began_of(self.pid)
-        return began is not None and abs(began - self.began) < 1
+    def alive(self, place: str, now: float, mark_of: Callable[[int], str | None]) -> bool:
+        """Whether it may still be at work, seen from ``place``, where ``mark_of`` knows the processes."""
+        if self.place != place:
+            return now - self.since < _STRANGER_SECONDS
+        mark = mark_of(self.pid)
+        return mark is not None and mark in {"", self.mark}
 
 
 def me() -> Owner:
     """This process."""
-    return Owner(socket.gethostname(), os.getpid(), psutil.Process().create_time())
+    return Owner(_place(), os.getpid(), mark_of(os.getpid()) or "", time.time())
 
 
-def began_of(pid: int) -> float | None:
-    """When a process of this machine began; None if there is none."""
-    try:
-        return psutil.Process(pid).create_time()
-    except psutil.Error:
+def _place() -> str:
+    """Where process numbers are these: a machine since it was started; on Linux a namespace of it."""
+    parts = [socket.gethostname().replace(" ", "_")]
+    with contextlib.suppress(OSError):
+        parts.append(Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip())
+        parts.append(os.readlink("/proc/self/ns/pid"))  # noqa: PTH115 - it leads nowhere
+    return "/".join(parts)
+
+
+def mark_of(pid: int) -> str | None:
+    """What tells a process of this machine from others with its number; None: there is none. Empty: there is
+    one of which no more can be seen."""
+    if not psutil.pid_exists(pid):
         return None
+    try:
+        # Ticks since the system was started: no clock that is set moves them (proc_pid_stat(5), field 22).
+        return (
+            Path(f"/proc/{pid}/stat")
+            .read_text(encoding="utf-8", errors="replace")
+            .rpartition(")")[2]
+            .split()[19]
+        )
+    except (OSError, IndexError):
+        pass
+    try:
+        return f"{psutil.Process(pid).create_time():.1f}"
+    except psutil.NoSuchProcess:
+        return None
+    except psutil.Error:
+        return ""
 
 
 def parse(text: str) -> Owner | None:
     """An owner as it stands in a label; None for anything else."""
     try:
-        host, pid, began = text.split(" ")
-        return Owner(host, int(pid), float(began))
+        place, pid, mark, since = text.split(" ")
+        return Owner(place, int(pid), mark, float(since))
     except ValueError:
         return None
 
 
 def orphans(
     found: Mapping[str, Mapping[str, str]],
-    host: str,
+    place: str,
     now: float | None = None,
-    began: Callable[[int], float | None] = began_of,
+    mark: Callable[[int], str | None] = mark_of,
 ) -> dict[str, Mapping[str, str]]:
     """What of these things (labels by name) belongs to a test that is dead."""
     at = time.time() if now is None else now
@@ -70,7 +98,7 @@ def orphans(
     return {
         name: found[name]
         for name, owner in owners.items()
-        if owner is not None and not owner.alive(host, at, began)
+        if owner is not None and not owner.alive(place, at, mark)
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import re
 import socket
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -10,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from homeport.engine.signals import asked_to_stop
 from homeport.errors import UsageError, did_you_mean
 from homeport.model.checks import Check, Outcome
 from homeport.model.config import ProbeConfig
@@ -90,8 +92,13 @@ def _probe(
             cause=f"It publishes {', '.join(map(str, ports)) or 'none'}.",
             hint="Say it with 'port', the container's.",
         )
-    if one.http and not one.http.startswith("/"):
-        raise UsageError(f"[test.probes.{name}]: 'http' is a path such as /health, not {one.http!r}.")
+    if one.http and not re.fullmatch(r"/[!-~]*", one.http):
+        raise UsageError(
+            f"[test.probes.{name}]: 'http' is a path such as /health, not {one.http!r}.",
+            hint="Other signs than ASCII's are written with %: /caf%C3%A9.",
+        )
+    if one.port > 65535:
+        raise UsageError(f"[test.probes.{name}]: there is no port {one.port}.")
     return Probe(name, service, one.port or ports[0], one.http, one.status, one.contains)
 
 
@@ -106,20 +113,20 @@ def ask_all(asked: Sequence[Probe], stack: Stack, tell: Callable[[Check], None])
 
 
 def ask(probe: Probe, stack: Stack, patience: float = PATIENCE_SECONDS) -> Check:
-    """Try a probe until it is content, for ``patience`` seconds."""
+    """Try a probe until it is content with every replica, for ``patience`` seconds."""
     began = time.monotonic()
-    port = stack.ports.get(probe.service, {}).get(probe.port)
-    if port is None:
+    ports = stack.ports.get(probe.service, {}).get(probe.port, ())
+    if not ports:
         problem = f"{probe.service} doesn't publish port {probe.port}"
         return Check("smoke", probe.name, Outcome.FAILED, 0.0, problem)
     while True:
-        problem = _http(probe, stack.host, port) if probe.http else _tcp(stack.host, port)
+        one = _http if probe.http else _tcp
+        problem = next(filter(None, (one(probe, stack.host, port) for port in ports)), "")
         took = time.monotonic() - began
         if not problem:
-            return Check(
-                "smoke", probe.name, Outcome.PASSED, took, "" if probe.what == probe.name else probe.what
-            )
-        if took >= patience:
+            what = "" if probe.what == probe.name else probe.what
+            return Check("smoke", probe.name, Outcome.PASSED, took, what)
+        if took >= patience or asked_to_stop():
             return Check("smoke", probe.name, Outcome.FAILED, took, f"{probe.what}: {problem}")
         time.sleep(_PAUSE_SECONDS)
 
@@ -132,7 +139,7 @@ def _http(probe: Probe, host: str, port: int) -> str:
         answer = connection.getresponse()
         if answer.status != probe.status:
             return f"it answers {answer.status}, not {probe.status}"
-        if probe.contains and probe.contains.encode() not in answer.read(_MOST_BYTES):
+        if probe.contains and probe.contains.encode() not in _read(answer):
             return f"its answer has no {probe.contains!r}"
         return ""
     except (OSError, http.client.HTTPException) as error:
@@ -141,7 +148,15 @@ def _http(probe: Probe, host: str, port: int) -> str:
         connection.close()
 
 
-def _tcp(host: str, port: int) -> str:
+def _read(answer: http.client.HTTPResponse) -> bytes:
+    """What comes of an answer in time: a server may send a byte now and then for ever."""
+    content, end = b"", time.monotonic() + _TIMEOUT_SECONDS
+    while len(content) < _MOST_BYTES and time.monotonic() < end and (part := answer.read1(65536)):
+        content += part
+    return content
+
+
+def _tcp(probe: Probe, host: str, port: int) -> str:
     """Whether something behind the port keeps a connection open, or talks.
 
     That the port opens says nothing: docker's own proxy takes the connection, and closes it where nobody is.

@@ -109,7 +109,7 @@ def _judged(unit: Unit, solve: Solve, code: int, tail: str, took: float, limit: 
         return Check("unit", unit.target, Outcome.FAILED, took, f"no end after {limit:.0f} s", lines)
     failure = failure_of(solve, tail, lines=_LOG_LINES)
     found = _EXIT_CODE.search(failure.message)
-    if found and int(found[1]) == _NO_TESTS and "pytest" in failure.step:
+    if unit.how == "image" and found and int(found[1]) == _NO_TESTS and "pytest" in failure.step:
         return Check("unit", unit.target, Outcome.NONE, took, f"pytest found no test in {unit.why}")
     step = re.sub(r"^\[[^\]]*\]\s+", "", failure.step)
     return Check("unit", unit.target, Outcome.FAILED, took, said or step or failure.message, failure.log)

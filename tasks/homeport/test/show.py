@@ -50,6 +50,21 @@ def plan(units: Sequence[Unit], trial: Trial | None, probes: Sequence[Probe], pa
         console.print(Text(f"integration  {path}"))
 
 
+def plan_document(
+    units: Sequence[Unit], trial: Trial | None, probes: Sequence[Probe], paths: Sequence[str]
+) -> dict[str, Any]:
+    """What would be run, as JSON."""
+    return {
+        "schema": SCHEMA,
+        "dry_run": True,
+        "unit": [{"target": unit.target, "how": unit.how, "why": unit.why} for unit in units],
+        "services": sorted(trial.isolated.document["services"]) if trial else [],
+        "left_out": dict(trial.isolated.left_out) if trial else {},
+        "probes": [{"name": probe.name, "what": probe.what} for probe in probes],
+        "integration": list(paths),
+    }
+
+
 def table(checks: Sequence[Check], console: Console) -> None:
     """One line for each check that is worth one, and how many there were."""
     console.print()

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from homeport.engine import containers, gate, projects
 from homeport.engine.containers import Container, ContainerProblem
+from homeport.engine.signals import undisturbed
 from homeport.errors import HomeportError
 from homeport.model.checks import Check, Outcome
-from homeport.model.isolation import Isolated, isolate
+from homeport.model.isolation import Isolated, Source, isolate
 from homeport.model.stack import parse_stack
 from homeport.report.document import write_text
 from homeport.test import owner
@@ -24,10 +25,10 @@ _ALL_LINES = 10_000
 
 @dataclass(frozen=True)
 class Stack:
-    """A stack that is up: its project, and by service and port of the container the port of this machine."""
+    """A stack that is up: its project; by service and port of the container the ports of this machine."""
 
     project: str
-    ports: Mapping[str, Mapping[int, int]] = field(hash=False)
+    ports: Mapping[str, Mapping[int, tuple[int, ...]]] = field(hash=False)
     host: str = "127.0.0.1"
 
 
@@ -37,6 +38,8 @@ class Trial:
 
     run: str
     isolated: Isolated
+    ending: frozenset[str] = frozenset()
+    """The services that run to their end."""
     checks: list[Check] = field(default_factory=list)
     stack: Stack | None = None
     """None: not everything in it is well."""
@@ -49,13 +52,13 @@ class Trial:
         """Write what each container has said into a file of its own. Raises UsageError."""
         for one in containers.of_project(self.project):
             lines = containers.logs(one.id, _ALL_LINES)
-            write_text(folder / f"{one.service}.log", "\n".join(lines) + "\n")
+            write_text(folder / f"{one.name.removeprefix(f'{self.project}-')}.log", "\n".join(lines) + "\n")
 
 
 def plan(
     document: Mapping[str, Any],
     ports: Mapping[str, Collection[int]],
-    kept: Callable[[str], bool],
+    source: Callable[[str], Source],
     *,
     fast_checks: bool,
 ) -> Trial:
@@ -63,13 +66,15 @@ def plan(
     run = owner.run_id()
     project = f"{document.get('name')}-test-{run}"
     labels = {owner.RUN_LABEL: run, owner.OWNER_LABEL: str(owner.me())}
-    made = isolate(document, project, labels, ports=ports, kept=kept, fast_checks=fast_checks)
-    return Trial(run, made)
+    made = isolate(document, project, labels, ports=ports, source=source, fast_checks=fast_checks)
+    # By what the project says itself: under test nothing is started again.
+    services = parse_stack(document).services
+    return Trial(run, made, frozenset(name for name, one in services.items() if one.one_shot))
 
 
 def sweep() -> tuple[str, ...]:
     """Remove what tests left that were killed; returns what was removed, in words."""
-    dead = owner.orphans(projects.labelled(owner.RUN_LABEL), owner.me().host)
+    dead = owner.orphans(projects.labelled(owner.RUN_LABEL), owner.me().place)
     if not dead:
         return ()
     runs = {labels[owner.RUN_LABEL] for labels in dead.values()}
@@ -88,7 +93,8 @@ def started(trial: Trial, cwd: Path, seconds: float, tell: Callable[[Check], Non
         _start(trial, cwd, seconds, tell)
         yield trial
     finally:
-        remove(trial)
+        with undisturbed():
+            remove(trial)
 
 
 def remove(trial: Trial) -> None:
@@ -113,53 +119,85 @@ def _start(trial: Trial, cwd: Path, seconds: float, tell: Callable[[Check], None
     began = time.monotonic()
     end = began + seconds
     problem = ""
+
+    def note(name: str, outcome: Outcome, detail: str = "", log: tuple[str, ...] = ()) -> None:
+        trial.checks.append(Check("smoke", name, outcome, time.monotonic() - began, detail, log))
+        tell(trial.checks[-1])
+
+    for name, why in trial.isolated.left_out.items():
+        note(name, Outcome.LEFT_OUT, why)
+    services = parse_stack(trial.isolated.document).services
+    if not any(service.replicas for service in services.values()):
+        return
     try:
         projects.start(trial.isolated.document, cwd, seconds)
     except HomeportError as error:
         problem = " ".join(filter(None, (error.what, error.cause)))
     found = containers.of_project(trial.project)
-    services = parse_stack(trial.isolated.document).services
     for name, service in services.items():
-        own = [one for one in found if one.service == name]
         if service.replicas:
-            one_shot = service.one_shot and not service.has_health_check and not service.published
-            check = _check(name, own, service.replicas, end, problem, one_shot=service.awaited or one_shot)
-            trial.checks.append(Check("smoke", name, check[0], time.monotonic() - began, check[1], check[2]))
-            tell(trial.checks[-1])
-    if problem and not any(check.outcome is Outcome.FAILED for check in trial.checks):
-        trial.checks.append(Check("smoke", "start", Outcome.FAILED, time.monotonic() - began, problem))
-        tell(trial.checks[-1])
-    if not any(check.outcome is Outcome.FAILED for check in trial.checks):
-        ports = {
-            name: {port: at.port for one in own[:1] for port, at in one.reached.items()}
-            for name in services
-            if (own := [one for one in containers.of_project(trial.project) if one.service == name])
-        }
-        trial.stack = Stack(trial.project, ports)
+            own = [one for one in found if one.service == name]
+            note(name, *_check(own, service.replicas, end, problem, ends=name in trial.ending))
+    if problem and not _failed(trial):
+        note("start", Outcome.FAILED, problem)
+    if not _failed(trial) and look_again(trial, tell):
+        trial.stack = Stack(trial.project, _ports(containers.of_project(trial.project)))
+
+
+def _failed(trial: Trial) -> bool:
+    return any(check.outcome is Outcome.FAILED for check in trial.checks)
+
+
+def _ports(found: Iterable[Container]) -> dict[str, dict[int, tuple[int, ...]]]:
+    ports: dict[str, dict[int, tuple[int, ...]]] = {}
+    for one in found:
+        own = ports.setdefault(one.service, {})
+        for port, at in one.reached.items():
+            own[port] = (*own.get(port, ()), at.port)
+    return ports
+
+
+def look_again(trial: Trial, tell: Callable[[Check], None]) -> bool:
+    """Whether everything that was well still is; what isn't becomes a failed check."""
+    well = True
+    for position, check in enumerate(trial.checks):
+        if check.outcome is not Outcome.PASSED or check.name in trial.ending:
+            continue
+        own = containers.of_project(trial.project, check.name)
+        verdict = gate.still({one.id: 0 for one in own})
+        if verdict.problem:
+            well = False
+            problem = f"it was well at first, then {verdict.problem}"
+            trial.checks[position] = Check(
+                "smoke", check.name, Outcome.FAILED, check.seconds, problem, _words(verdict)
+            )
+            tell(trial.checks[position])
+    return well
 
 
 def _check(
-    name: str, own: list[Container], wanted: int, end: float, problem: str, *, one_shot: bool
+    own: list[Container], wanted: int, end: float, problem: str, *, ends: bool
 ) -> tuple[Outcome, str, tuple[str, ...]]:
     """How a service went, what is to say of it, and its last lines."""
     if len(own) < wanted:
         return Outcome.FAILED, problem or "it was not started", ()
-    left = max(end - time.monotonic(), 1.0)
-    if problem:
-        # Nothing more will come: what isn't well by now is named, with why.
-        left = 1.0
-    for one in own:
-        if one.state == "created":
-            return Outcome.LEFT_OUT, "not started, because something that it waits for isn't well", ()
-    ended = one_shot or all(one.state == "exited" and one.exit_code == 0 for one in own)
-    if ended:
+    if any(one.state == "created" for one in own):
+        return Outcome.LEFT_OUT, "not started, because something that it waits for isn't well", ()
+    # Where Compose has given up nothing more will come: what isn't well by now is named, with why.
+    left = 1.0 if problem else max(end - time.monotonic(), 1.0)
+    if ends:
         verdicts = [gate.wait_for_end(one.id, left) for one in own]
     else:
         verdicts = [gate.wait([one.id for one in own], left)]
     for verdict in verdicts:
         if verdict.problem:
-            log = [] if verdict.container is None else list(containers.logs(verdict.container.id, LOG_LINES))
-            said = verdict.container.health_log if verdict.container else ""
-            log += [f"health check: {line}" for line in said.splitlines()[-5:]]
-            return Outcome.FAILED, verdict.problem, tuple(log)
-    return Outcome.PASSED, "ran to its end" if ended else "", ()
+            return Outcome.FAILED, verdict.problem, _words(verdict)
+    return Outcome.PASSED, "ran to its end" if ends else "", ()
+
+
+def _words(verdict: gate.Verdict) -> tuple[str, ...]:
+    """The last lines of a container, and of its health check."""
+    if verdict.container is None:
+        return ()
+    said = verdict.container.health_log.splitlines()[-5:]
+    return (*containers.logs(verdict.container.id, LOG_LINES), *(f"health check: {line}" for line in said))

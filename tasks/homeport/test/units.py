@@ -6,8 +6,11 @@ has the same inputs passes from its cache.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+import shlex
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from homeport.errors import UsageError, did_you_mean
@@ -35,8 +38,20 @@ class Unit:
     document: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
-def plan(facts: Facts, config: ChecksConfig) -> tuple[Unit, ...]:
-    """What runs the unit tests of each target. Raises UsageError for settings of one that isn't there."""
+def plan(
+    facts: Facts,
+    config: ChecksConfig,
+    *,
+    affected: Collection[str] | None = None,
+    changed: Collection[str] = (),
+    again: bool = False,
+) -> tuple[Unit, ...]:
+    """What runs the unit tests of each target.
+
+    ``affected`` are the targets whose image a change can be about (None: all); those whose tests are among
+    the ``changed`` files (absolute paths) come to them. ``again``: without BuildKit's cache of the tests.
+    Raises UsageError for settings of a target that isn't there.
+    """
     known = facts.definition.targets if facts.definition else {}
     for name in config.unit:
         if name not in known:
@@ -46,26 +61,42 @@ def plan(facts: Facts, config: ChecksConfig) -> tuple[Unit, ...]:
                 hint=f"Targets: {', '.join(known)}.",
             )
     return tuple(
-        _unit(name, tested, facts, config, config.unit.get(name, UnitConfig()))
+        _unit(name, tested, facts, config, config.unit.get(name, UnitConfig()), again=again)
         for name, tested in facts.tested.items()
+        if affected is None or name in affected or _has_changed(tested, facts.root, changed)
     )
 
 
-def _unit(name: str, tested: Subject, facts: Facts, config: ChecksConfig, own: UnitConfig) -> Unit:
+def _has_changed(tested: Subject, root: Path, changed: Collection[str]) -> bool:
+    """Whether a target's tests, or what they need, are among files."""
+    folder = os.path.realpath(root / tested.folder) if tested.folder else ""
+    needs = str(Path(folder).parent / tested.needs) if tested.needs else folder
+    return bool(folder) and any(path == needs or path.startswith(folder + os.sep) for path in changed)
+
+
+def _unit(
+    name: str, tested: Subject, facts: Facts, config: ChecksConfig, own: UnitConfig, *, again: bool
+) -> Unit:
     if own.leave_out:
         return Unit(name, "", own.leave_out)
-    if config.stage in tested.stages and not own.command:
-        return Unit(name, "stage", f"stage '{config.stage}'", _stage(name, facts, config.stage))
+    if config.stage.lower() in tested.stages and not own.command:
+        spec = {**_spec(name, facts), "target": config.stage, "output": _NO_EXPORT}
+        if again:
+            spec["no-cache-filter"] = [config.stage]
+        return Unit(name, "stage", f"stage '{config.stage}'", _document(name, spec, _linked(name, facts)))
     if not tested.folder:
         return Unit(name, "", "")
+    # Tests of the stack may lie among them, and want the stack.
+    paths = config.integration or facts.integration
+    inner = [path for path in paths if path.startswith(f"{tested.folder}/")]
     linked = "" if tested.image and facts.builder.shares_engine_images else name
-    document = _on_top(name, tested, facts, config, own, linked)
-    return Unit(name, "image", tested.folder, document)
-
-
-def _stage(name: str, facts: Facts, stage: str) -> dict[str, Any]:
-    spec = {**_spec(name, facts), "target": stage, "output": _NO_EXPORT}
-    return _document(name, spec, _linked(name, facts))
+    spec = _on_top(tested, facts.root, config, own, linked, inner)
+    if again:
+        spec["no-cache"] = True
+    more: dict[str, Any] = {}
+    if linked:
+        more = {linked: {**_spec(linked, facts), "output": _NO_EXPORT}, **_linked(linked, facts)}
+    return Unit(name, "image", tested.folder, _document(f"{name}-tests", spec, more))
 
 
 def _spec(name: str, facts: Facts) -> dict[str, Any]:
@@ -90,34 +121,35 @@ def _linked(name: str, facts: Facts) -> dict[str, Any]:
 
 
 def _on_top(
-    name: str, tested: Subject, facts: Facts, config: ChecksConfig, own: UnitConfig, linked: str
+    tested: Subject, root: Path, config: ChecksConfig, own: UnitConfig, linked: str, left_out: Sequence[str]
 ) -> dict[str, Any]:
-    """The tests on top of the image: the one that the engine has, or the target that ``linked`` names."""
-    key = f"{name}-tests"
-    context = facts.root / tested.folder
+    """The tests on top of the image: the one that the engine has, or the target that ``linked`` names.
+
+    ``left_out`` are paths among them that aren't unit tests.
+    """
+    context = root / tested.folder
     contexts = {"built": f"{TARGET_SCHEME}{linked}" if linked else f"docker-image://{tested.image}"}
     lines = ["FROM built", "USER root", _ENVIRONMENT]
     cache = "--mount=type=cache,target=/root/.cache,sharing=locked"
     if install := own.install or config.install:
         lines.append(f"RUN {cache} {install}")
     if tested.needs and not own.install:
-        contexts["service"] = (context.parent).as_posix()
-        mount = f"--mount=type=bind,from=service,source={tested.needs},target=/tmp/needs.txt"
-        lines.append(f"RUN {cache} {mount} python3 -m pip install -r /tmp/needs.txt")
+        # With its folder: such a file often names others.
+        contexts["service"] = context.parent.as_posix()
+        mount = "--mount=type=bind,from=service,target=/tmp/service"
+        lines.append(f"RUN {cache} {mount} python3 -m pip install -r /tmp/service/{tested.needs}")
     lines.append("COPY . ./tests/")
+    for path in left_out:
+        lines.append(f"RUN rm -rf {shlex.quote(f'tests/{path[len(tested.folder) + 1 :]}')}")
     if tested.user not in _ROOT:
         lines.append(f"USER {tested.user}")
     lines.append(f"RUN {own.command or config.command}")
-    spec = {
+    return {
         "context": context.as_posix(),
         "contexts": contexts,
         "dockerfile-inline": escape("\n".join(lines) + "\n"),
         "output": _NO_EXPORT,
     }
-    more = (
-        {linked: {**_spec(linked, facts), "output": _NO_EXPORT}, **_linked(linked, facts)} if linked else {}
-    )
-    return _document(key, spec, more)
 
 
 def _document(name: str, spec: Mapping[str, Any], linked: Mapping[str, Any]) -> dict[str, Any]:

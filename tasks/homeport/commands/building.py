@@ -1,0 +1,71 @@
+"""The build that a command needs before its own work, with what it was about."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from homeport.build import facts, flow
+from homeport.build.options import BuildOptions
+from homeport.errors import DefinitionError
+from homeport.model.config import BuildConfig
+
+
+class Building:
+    """Builds before tests, as ``build --parallel`` does them."""
+
+    def __init__(
+        self, root: Path, config: BuildConfig, builder: str, *, keep_going: bool, aside: bool
+    ) -> None:
+        self._root, self._config, self._builder, self._aside = root, config, builder, aside
+        self._options = BuildOptions(
+            parallel=True,
+            jobs=config.jobs,
+            registry=config.registry,
+            keep_going=keep_going,
+            retries=config.retries,
+            main_branch=config.main_branch,
+            allow=config.allow,
+            load=True,
+        )
+
+    def run(self, targets: tuple[str, ...], changed_since: str) -> tuple[int, tuple[str, ...]]:
+        """Build: the exit code, and the targets that it was about."""
+        code, document = self._run(targets, changed_since, dry_run=False)
+        return code, tuple(str(one["name"]) for one in document.get("targets", ()))
+
+    def affected(self, targets: tuple[str, ...], changed_since: str) -> tuple[str, ...]:
+        """The targets that changes since a commit can affect; nothing is built."""
+        _, document = self._run(targets, changed_since, dry_run=True)
+        return tuple(str(one["name"]) for one in document.get("decisions", ()))
+
+    def _run(
+        self, targets: tuple[str, ...], changed_since: str, *, dry_run: bool
+    ) -> tuple[int, dict[str, Any]]:
+        pending = facts.start(
+            self._root,
+            files=self._config.files,
+            names=targets or self._config.targets,
+            builder=self._builder or self._config.builder,
+            registry_prefix=self._options.registry,
+        )
+        with tempfile.TemporaryDirectory(prefix="homeport-test-") as folder:
+            out = Path(folder) / "build.json"
+            request = flow.Request(
+                self._root,
+                self._options,
+                files=self._config.files,
+                dry_run=dry_run,
+                changed_since=changed_since,
+                json=str(out),
+                aside=self._aside,
+            )
+            try:
+                code = flow.run(request, pending)
+            except DefinitionError as error:
+                if targets or "nothing to build" not in error.what:
+                    raise
+                return 0, {}  # a project of images that others build can be tested, too
+            return code, json.loads(out.read_text(encoding="utf-8")) if out.is_file() else {}
