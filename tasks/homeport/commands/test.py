@@ -18,6 +18,7 @@ from homeport.commands.adapter import command, names, whole_number
         "keep-going": "After a failed build test what could be built.",
         "jobs": "Unit tests of so many targets at the same time (default: 4).",
         "build": "Build first what needs a build; with --no-build the images are taken as they are.",
+        "cache-export": "Write the registry's caches, too (--no-cache-export: only read them).",
         "builder": "The buildx builder (default: the current one).",
         "strict": "Exit with 1 also where a target has no tests.",
         "dry-run": "Show what would be run, and touch nothing.",
@@ -34,6 +35,7 @@ def test(
     keep_going: bool = False,
     jobs: str = "",
     build: bool = True,
+    cache_export: bool = True,
     builder: str = "",
     strict: bool = False,
     dry_run: bool = False,
@@ -51,7 +53,13 @@ def test(
     kinds = flow.check_kinds(names(only))
     if build and not dry_run and _has_targets(root, config.build.files):
         code, affected = _built(
-            root, wanted or (), changed_since, builder, keep_going=keep_going, aside=json == "-"
+            root,
+            wanted or (),
+            changed_since,
+            builder,
+            keep_going=keep_going,
+            cache_export=cache_export,
+            aside=json == "-",
         )
         if code and not (keep_going and code == 1):
             return code
@@ -88,6 +96,7 @@ def _built(
     builder: str,
     *,
     keep_going: bool,
+    cache_export: bool,
     aside: bool,
 ) -> tuple[int, tuple[str, ...]]:
     """Build as ``build --parallel`` does: its exit code, and the targets that it was about."""
@@ -104,6 +113,7 @@ def _built(
         keep_going=keep_going,
         retries=config.retries,
         main_branch=config.main_branch,
+        cache_export=cache_export,
         allow=config.allow,
         load=True,
     )
