@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -142,3 +143,54 @@ def test_a_new_service_without_new_workflows_fails_the_first_job(origin: Path, t
     runner = Runner(origin, tmp_path, {**PUSH, **USER})
     with pytest.raises(AssertionError, match="workflows , Compare"):
         runner.workflow("docker-build.yml")
+
+
+def test_a_deploy_and_the_way_back(
+    origin: Path,
+    tmp_path: Path,
+    run_homeport: RunHomeport,
+    prefix: str,
+    base_images: Mapping[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in base_images.items():
+        monkeypatch.setenv(name, value)
+    runner = Runner(
+        origin, tmp_path, {**PUSH, **USER, "inputs.environment": "production", "github.sha": "abc"}
+    )
+    try:
+        runner.workflow("docker-deploy.yml")
+        assert served(prefix) == "words of api"
+        (origin / "api" / "words").write_text("newer words\n", encoding="utf-8")
+        git(origin, "commit", "-qam", "newer words")
+        runner.workflow("docker-deploy.yml")
+        assert served(prefix) == "newer words"
+        mark = tmp_path / "mark"
+        # What goes back is text of a person: no shell may take it for more.
+        back = Runner(
+            origin, tmp_path / "back", {**runner.values, "inputs.rollback": f"$(touch {mark}) previous"}
+        )
+        with pytest.raises(AssertionError, match="Go back"):
+            back.workflow("docker-deploy.yml")
+        assert not mark.exists()
+        assert served(prefix) == "newer words"
+        back = Runner(origin, tmp_path / "back2", {**runner.values, "inputs.rollback": "previous"})
+        back.workflow("docker-deploy.yml")
+        assert served(prefix) == "words of api"
+        assert [ran.step for ran in back.ran if ran.said] == [
+            "Install homeport",
+            "Log in to the registry",
+            "Go back",
+            "Log out",
+        ]
+    finally:
+        run_homeport(["down"], origin)
+
+
+def served(prefix: str) -> str:
+    """What the one running container of the service has in it."""
+    names = docker(
+        "ps", "--filter", f"label=com.docker.compose.project={prefix}stack", "--format", "{{.Names}}"
+    )
+    (name,) = [name for name in names.split() if "api-r" in name]
+    return docker("exec", name, "cat", "/words")
