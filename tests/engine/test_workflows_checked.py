@@ -50,6 +50,10 @@ def test_nobody_finds_anything(workflows: tuple[Path, dict[str, Any]], run_homep
     checked("zizmor", "--offline", "--no-config", "--persona", "pedantic", *map(str, files))
     checked("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *map(str, files))
     assert run_homeport(["ci.generate", "--check"], folder).returncode == 0
+    gitlab = ["ci.generate", "--provider", "gitlab"]
+    assert run_homeport(gitlab, folder).returncode == 0
+    checked("check-jsonschema", "--builtin-schema", "vendor.gitlab-ci", str(folder / ".gitlab-ci.yml"))
+    assert run_homeport([*gitlab, "--check"], folder).returncode == 0
 
 
 def test_every_target_is_in_the_matrix_once(

@@ -218,7 +218,7 @@ def test_shards_by_recorded_times(folder: Path, call: Call) -> None:
 @pytest.mark.parametrize(
     ("options", "toml", "said"),
     [
-        (("--provider", "githab"), "", "did you mean 'github'?"),
+        (("--provider", "githup"), "", "did you mean 'github'?"),
         (("--chekc",), "", "did you mean '--check'?"),
         ((), "[ci]\nshard = 3\n", "did you mean 'shards'?"),
         ((), "[ci]\nshards = 0\n", "[ci] shards must be 1 or more."),

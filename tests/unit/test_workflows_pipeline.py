@@ -49,7 +49,6 @@ def test_what_pip_installs_is_one_word_to_the_shell() -> None:
 @pytest.mark.parametrize(
     ("config", "said"),
     [
-        ({"runner": ()}, "runner is empty"),
         ({"runner": ("${{ x }}",)}, "runner: '${{ x }}'"),
         ({"deploy_runner": ("a\nb",)}, "deploy-runner"),
         ({"environments": ()}, "environments is empty"),

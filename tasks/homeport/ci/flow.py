@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from rich.text import Text
 
-from homeport.ci import github, marked, pipeline, show
+from homeport.ci import github, gitlab, marked, pipeline, show
 from homeport.ci.marked import State, Step
 from homeport.ci.pipeline import Provider, Work
 from homeport.errors import EXIT_FAILED, UsageError, did_you_mean
@@ -21,7 +21,7 @@ from homeport.report.difference import show_difference
 from homeport.report.document import check_json, write_json
 from homeport.sources.replace import write
 
-PROVIDERS: Mapping[str, Provider] = MappingProxyType({"github": github})
+PROVIDERS: Mapping[str, Provider] = MappingProxyType({"github": github, "gitlab": gitlab})
 
 
 @dataclass(frozen=True)

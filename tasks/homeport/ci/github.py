@@ -13,6 +13,7 @@ from homeport.ci.actions import pinned
 from homeport.ci.pipeline import GITHUB_REGISTRY, Pipeline
 
 FOLDER = ".github/workflows"
+MACHINE = "ubuntu-24.04"
 _AFFECTED = '${BASE:+--changed-since "origin/$BASE"}'
 
 
@@ -433,6 +434,7 @@ def _env(name: str, expression: str) -> str:
 
 
 def _labels(labels: Sequence[str]) -> str:
+    labels = labels or (MACHINE,)
     return _text(labels[0]) if len(labels) == 1 else f"[{', '.join(map(_text, labels))}]"
 
 

@@ -92,13 +92,13 @@ def check(config: CiConfig, build: BuildConfig) -> None:
     """Raise UsageError for the first setting that can't stand in a workflow."""
     lists = {
         "runner": config.runner,
-        "deploy-runner": config.deploy_runner or config.runner,
+        "deploy-runner": config.deploy_runner,
         "environments": config.environments,
         "python": (config.python,),
     }
+    if not config.environments:
+        raise UsageError("[ci] environments is empty.", hint='Name one: [ci] environments = ["production"].')
     for key, values in lists.items():
-        if not values:
-            raise UsageError(f"[ci] {key} is empty.", hint="docs/homeport.example.toml shows its default.")
         for value in values:
             if not _LABEL.fullmatch(value):
                 raise UsageError(

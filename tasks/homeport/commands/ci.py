@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @command(
     help={
-        "provider": "Whose workflows: github (default: what [ci] says).",
+        "provider": "Whose workflows: github or gitlab (default: what [ci] says).",
         "check": "Write nothing; exit with 1 if the files would be others, and show the difference.",
         "force": "Overwrite files that were edited by hand, too.",
         "dry-run": "Show the difference and write nothing.",

@@ -201,7 +201,7 @@ class CiConfig:
     """``[ci]``: what ``homeport ci.generate`` writes."""
 
     provider: str = "github"
-    """Whose workflows: ``github``."""
+    """Whose workflows: ``github`` or ``gitlab``."""
     targets: tuple[str, ...] = ()
     """Targets or groups that CI builds; none: what ``homeport build`` builds."""
     shards: int = 4
@@ -212,8 +212,8 @@ class CiConfig:
     """The Python that runs homeport."""
     homeport: str = "git+https://github.com/homeport-dev/homeport"
     """What pip installs."""
-    runner: tuple[str, ...] = ("ubuntu-24.04",)
-    """The labels of the machines."""
+    runner: tuple[str, ...] = ()
+    """The labels (at GitLab: tags) of the machines; none: ``ubuntu-24.04`` at GitHub, any at GitLab."""
     deploy_runner: tuple[str, ...] = ()
     """The labels of the machine that deploys; none: as the others."""
     environments: tuple[str, ...] = ("production",)
