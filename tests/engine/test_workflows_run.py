@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
+import sys
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 
-from engine_fixtures import DockerSession, RunHomeport, Sandbox, docker
+from engine_fixtures import DockerSession, RunHomeport, Sandbox, docker, run_program
 from workflow_runner import Runner
 
 SERVICE = """\
@@ -185,6 +188,39 @@ def test_a_deploy_and_the_way_back(
         ]
     finally:
         run_homeport(["down"], origin)
+
+
+def test_the_jobs_for_gitlab(
+    origin: Path, tmp_path: Path, run_homeport: RunHomeport, registry: str, prefix: str
+) -> None:
+    """Their scripts, in the order of the stages; what is before them installs homeport, which is there."""
+    assert run_homeport(["ci.generate", "--provider", "gitlab"], origin).returncode == 0
+    with (origin / "homeport.toml").open("a", encoding="utf-8") as file:
+        file.write('provider = "gitlab"\n')
+    git(origin, "add", ".")
+    git(origin, "commit", "-qm", "gitlab")
+    document = YAML(typ="safe").load((origin / ".gitlab-ci.yml").read_text(encoding="utf-8"))
+    env = {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "CI_COMMIT_REF_NAME": "main",
+        "REGISTRY_USER": "x",
+        "REGISTRY_PASSWORD": "x",
+    }
+    said: dict[str, str] = {}
+    for number, name in enumerate(("workflows", "bases", "images", "unit-tests", "stack-tests")):
+        job = document[name]
+        for entry in job.get("parallel", {}).get("matrix", [{}]):
+            clone = tmp_path / f"clone-{number}-{len(said)}-{len(said.get(name, ''))}"
+            git(tmp_path, "clone", "-q", str(origin), str(clone))
+            more = {**env, **entry, "DOCKER_CONFIG": f"{clone}.docker", "XDG_CACHE_HOME": f"{clone}.cache"}
+            for line in (*job["script"], *job.get("after_script", ())):
+                done = run_program(["bash", "-eo", "pipefail", "-c", line], clone, more)
+                said[name] = said.get(name, "") + done.stdout + done.stderr
+                assert done.returncode == 0, f"{name}: {line}\n{said[name]}"
+    assert {f"{prefix}r/{prefix}{name}" for name in ("base", "api", "web", "other")} <= pushed(registry)
+    assert "Login Succeeded" in said["bases"]
+    assert "2 passed" in said["unit-tests"]
+    assert "2 passed" in said["stack-tests"]
 
 
 def served(prefix: str) -> str:
