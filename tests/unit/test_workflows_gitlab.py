@@ -73,6 +73,8 @@ def test_merge_requests_push_nothing_and_write_no_caches(pipeline: Pipeline) -> 
         rules = str(job["rules"])
         if "--push" in str(job["script"]):
             assert "merge_request" not in rules, name
+        if name == "affected":
+            assert len(job["rules"]) == 1
         if "merge_request" in rules and "homeport build" in str(job["script"]):
             assert "${CI_MERGE_REQUEST_DIFF_BASE_SHA:+--no-cache-export}" in str(job["script"]), name
 

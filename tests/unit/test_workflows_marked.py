@@ -59,6 +59,7 @@ def test_what_is_kept_is_carried_over_and_no_edit() -> None:
         ("  # homeport: keep end steps\n", ""),
         ("keep begin steps\n", "keep begin steps\n  # homeport: keep begin steps\n"),
         ("keep end steps", "keep end others"),
+        ("b: 2\n", "# homeport: digest sha256:1\nb: 2\n"),
     ],
 )
 def test_every_edit_elsewhere_is_noticed(edit: tuple[str, str]) -> None:
