@@ -172,6 +172,14 @@ def test_without_git_the_main_branch_and_on_no_branch_only_reading() -> None:
     assert "on no branch" in detached.warnings[0]
 
 
+def test_caches_may_be_only_read() -> None:
+    reads = BuildOptions(registry="r.io/me", cache_export=False)
+    plan = make(facts(LAYERS, "other", answer=OK, branch="topic", containerd_store=False), reads)
+    assert planned(plan, "other").cache_from == ("r.io/me/cache:other.main",)
+    assert planned(plan, "other").cache_to == ()
+    assert plan.warnings == ()
+
+
 def test_no_registry_no_caches() -> None:
     assert "cache-from" not in spec(make(facts(LAYERS, "other"), BuildOptions()), "other")
 

@@ -145,6 +145,8 @@ def cache_branch(facts: BuildFacts, options: BuildOptions, warnings: list[str]) 
         problem = registry_problem(facts, options.registry)
         warnings.append(f"Building without registry caches. {problem.what} {problem.hint}")
         return None
+    if not options.cache_export:
+        return ""
     if facts.builder.shares_engine_images and not facts.engine.containerd_store:
         warnings.append(
             "Registry caches are read but not written: the docker driver writes them only with the "

@@ -16,6 +16,8 @@ class BuildOptions:
     keep_going: bool = False
     retries: int = 2
     main_branch: str = "main"
+    cache_export: bool = True
+    """Write the registry's caches, too, instead of only reading them."""
     allow: tuple[str, ...] = ()
     skip: bool = True
     """Leave out what needs no build."""

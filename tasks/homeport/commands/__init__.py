@@ -8,6 +8,7 @@ from invoke import Collection
 
 from homeport.commands.audit import audit
 from homeport.commands.build import build
+from homeport.commands.ci import generate
 from homeport.commands.deploy import deploy, rollback
 from homeport.commands.doctor import doctor
 from homeport.commands.look import down, logs, releases, status, unlock
@@ -20,3 +21,6 @@ for _task in (
     build, test, scan, deploy, rollback, status, logs, releases, unlock, down, resources, audit, doctor,
 ):  # fmt: skip
     namespace.add_task(_task)
+_ci = Collection("ci")
+_ci.add_task(generate)
+namespace.add_collection(_ci)

@@ -22,6 +22,7 @@ def _explained(explain: str | bool) -> tuple[str, ...] | None:
         "jobs": "Most targets in flight (default: by cores and free memory); implies --parallel.",
         "targets": "Targets or groups, separated by commas (default: the group 'default').",
         "file": "Bake or Compose files, separated by commas (default: where bake looks).",
+        "cache-export": "Write the registry's caches, too (--no-cache-export: only read them).",
         "push": "Push the images that were asked for.",
         "registry": "Registry for caches and pushed images, such as ghcr.io/me or 127.0.0.1:5000.",
         "keep-going": "Build what can still be built after a failure.",
@@ -43,6 +44,7 @@ def build(
     jobs: str = "",
     targets: str = "",
     file: str = "",
+    cache_export: bool = True,
     push: bool = False,
     registry: str = "",
     keep_going: bool = False,
@@ -71,6 +73,7 @@ def build(
     options = BuildOptions(
         parallel=parallel or bool(jobs),
         jobs=whole_number(jobs, "--jobs", config.jobs if parallel else 0),
+        cache_export=cache_export,
         push=push,
         registry=(registry or config.registry).rstrip("/"),
         keep_going=keep_going,

@@ -17,7 +17,14 @@ class Building:
     """Builds before tests, as ``build --parallel`` does them."""
 
     def __init__(
-        self, root: Path, config: BuildConfig, builder: str, *, keep_going: bool, aside: bool
+        self,
+        root: Path,
+        config: BuildConfig,
+        builder: str,
+        *,
+        keep_going: bool,
+        cache_export: bool,
+        aside: bool,
     ) -> None:
         self._root, self._config, self._builder, self._aside = root, config, builder, aside
         self._options = BuildOptions(
@@ -27,14 +34,18 @@ class Building:
             keep_going=keep_going,
             retries=config.retries,
             main_branch=config.main_branch,
+            cache_export=cache_export,
             allow=config.allow,
             load=True,
         )
 
-    def run(self, targets: tuple[str, ...], changed_since: str) -> tuple[int, tuple[str, ...]]:
-        """Build: the exit code, and the targets that it was about."""
+    def run(
+        self, targets: tuple[str, ...], changed_since: str
+    ) -> tuple[int, tuple[str, ...], tuple[str, ...]]:
+        """Build: the exit code, the targets that it was about, and those of them that it failed to make."""
         code, document = self._run(targets, changed_since, dry_run=False)
-        return code, tuple(str(one["name"]) for one in document.get("targets", ()))
+        done = {str(one["name"]): str(one["status"]) for one in document.get("targets", ())}
+        return code, tuple(done), tuple(name for name, how in done.items() if how not in {"built", "skipped"})
 
     def affected(self, targets: tuple[str, ...], changed_since: str) -> tuple[str, ...]:
         """The targets that changes since a commit can affect; nothing is built."""

@@ -18,6 +18,7 @@ from homeport.commands.adapter import command, names, whole_number
         "jobs": "Unit tests of so many targets at the same time (default: 4).",
         "again": "Run unit tests again that passed before with the same inputs.",
         "build": "Build first what needs a build; with --no-build the images are taken as they are.",
+        "cache-export": "Write the registry's caches, too (--no-cache-export: only read them).",
         "builder": "The buildx builder (default: the current one).",
         "strict": "Exit with 1 also where a target has no tests.",
         "dry-run": "Show what would be run, and touch nothing.",
@@ -35,6 +36,7 @@ def test(
     jobs: str = "",
     again: bool = False,
     build: bool = True,
+    cache_export: bool = True,
     builder: str = "",
     strict: bool = False,
     dry_run: bool = False,
@@ -72,10 +74,12 @@ def test(
     flow.check(request)
     if not builds:
         return flow.run(request)
-    building = Building(root, config.build, builder, keep_going=keep_going, aside=json == "-")
+    building = Building(
+        root, config.build, builder, keep_going=keep_going, cache_export=cache_export, aside=json == "-"
+    )
     # The stack needs every image, whatever the unit tests are narrowed to.
     alone = request.kinds == ("unit",)
-    code, built = building.run(request.targets if alone else (), changed_since if alone else "")
+    code, built, failed = building.run(request.targets if alone else (), changed_since if alone else "")
     if code == EXIT_INTERRUPTED:
         raise Interrupted("Interrupted while building.", hint="Nothing was tested.")
     if code and not keep_going:
@@ -83,6 +87,7 @@ def test(
     if changed_since:
         affected = built if alone else building.affected(request.targets, changed_since)
         request = replace(request, affected=affected, changed=changes_since(root, changed_since).paths)
+    request = replace(request, unbuilt=failed)
     return flow.run(request) or code
 
 

@@ -197,6 +197,38 @@ class ChecksConfig:
 
 
 @dataclass(frozen=True)
+class CiConfig:
+    """``[ci]``: what ``homeport ci.generate`` writes."""
+
+    provider: str = "github"
+    """Whose workflows: ``github`` or ``gitlab``."""
+    targets: tuple[str, ...] = ()
+    """Targets or groups that CI builds; none: what ``homeport build`` builds."""
+    shards: int = 4
+    """Machines that build at the same time, once the bases are built."""
+    times: str = ""
+    """A file of ``homeport build --json``: shards are balanced by the times in it."""
+    python: str = "3.12"
+    """The Python that runs homeport."""
+    homeport: str = "git+https://github.com/homeport-dev/homeport"
+    """What pip installs."""
+    runner: tuple[str, ...] = ()
+    """The labels (at GitLab: tags) of the machines; none: ``ubuntu-24.04`` at GitHub, any at GitLab."""
+    deploy_runner: tuple[str, ...] = ()
+    """The labels of the machine that deploys; none: as the others."""
+    environments: tuple[str, ...] = ("production",)
+    """Where can be deployed to; the first one is the default."""
+    registry_user: str = ""
+    """The variable with its user; none: ``REGISTRY_USER``, and who started the run for ghcr.io."""
+    registry_password: str = ""
+    """The secret with its password; none: ``REGISTRY_PASSWORD``, and the run's token for ghcr.io."""
+    code_scanning: bool = True
+    """Whether findings of scans go to GitHub's code scanning, which private repositories have to pay for."""
+    minutes: int = 60
+    """What a job may take."""
+
+
+@dataclass(frozen=True)
 class Config:
     """Everything configured."""
 
@@ -206,6 +238,7 @@ class Config:
     audit: AuditConfig = field(default_factory=AuditConfig)
     test: ChecksConfig = field(default_factory=ChecksConfig)
     scan: ScanConfig = field(default_factory=ScanConfig)
+    ci: CiConfig = field(default_factory=CiConfig)
 
 
 def parse_config(document: Mapping[str, Any], source: str) -> Config:

@@ -43,6 +43,8 @@ class Request:
     targets: tuple[str, ...] = ()
     affected: tuple[str, ...] | None = None
     changed: frozenset[str] = frozenset()
+    unbuilt: tuple[str, ...] = ()
+    """Targets whose build has failed: what the engine has of them is older."""
     kinds: tuple[str, ...] = KINDS
     builder: str = ""
     jobs: int = 4
@@ -139,7 +141,12 @@ def _plan(found: Facts, request: Request) -> _Plan:
     chosen: tuple[Unit, ...] = ()
     if "unit" in request.kinds:
         chosen = units.plan(
-            found, config, affected=request.affected, changed=request.changed, again=request.again
+            found,
+            config,
+            affected=request.affected,
+            changed=request.changed,
+            unbuilt=request.unbuilt,
+            again=request.again,
         )
     smoke = bool(found.document) and bool({"smoke", "integration"} & {*request.kinds})
     if not smoke:

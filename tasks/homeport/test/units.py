@@ -44,12 +44,14 @@ def plan(
     *,
     affected: Collection[str] | None = None,
     changed: Collection[str] = (),
+    unbuilt: Collection[str] = (),
     again: bool = False,
 ) -> tuple[Unit, ...]:
     """What runs the unit tests of each target.
 
     ``affected`` are the targets whose image a change can be about (None: all); those whose tests are among
-    the ``changed`` files (absolute paths) come to them. ``again``: without BuildKit's cache of the tests.
+    the ``changed`` files (absolute paths) come to them. The build of ``unbuilt`` ones has failed. ``again``:
+    without BuildKit's cache of the tests.
     Raises UsageError for settings of a target that isn't there.
     """
     known = facts.definition.targets if facts.definition else {}
@@ -61,7 +63,9 @@ def plan(
                 hint=f"Targets: {', '.join(known)}.",
             )
     return tuple(
-        _unit(name, tested, facts, config, config.unit.get(name, UnitConfig()), again=again)
+        Unit(name, "", "its build failed")
+        if name in unbuilt
+        else _unit(name, tested, facts, config, config.unit.get(name, UnitConfig()), again=again)
         for name, tested in facts.tested.items()
         if affected is None or name in affected or _has_changed(tested, facts.root, changed)
     )

@@ -1,0 +1,86 @@
+"""zizmor, the published schema and the real bake look at workflows that homeport writes."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from engine_fixtures import RunHomeport, Sandbox
+
+ROOT = Path(__file__).resolve().parents[2]
+SETTINGS = {
+    "ghcr": '[build]\nregistry = "ghcr.io/me/stack"\n',
+    "another registry": '[build]\nregistry = "registry.example:5000/x"\nmain-branch = "it\'s #1"\n[ci]\n'
+    'environments = ["staging", "production"]\nregistry-user = "HUB_USER"\nregistry-password = "HUB_TOKEN"\n',
+    "no registry": "[ci]\nshards = 2\ncode-scanning = false\n",
+}
+
+
+def checked(program: str, *arguments: str) -> None:
+    """Run one of the programs that lie beside this Python; it must find nothing."""
+    path = Path(sys.executable).with_name(f"{program}.exe" if sys.platform == "win32" else program)
+    done = subprocess.run([str(path), *arguments], capture_output=True, text=True, encoding="utf-8")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture(params=list(SETTINGS))
+def workflows(
+    request: pytest.FixtureRequest, sandbox: Sandbox, run_homeport: RunHomeport
+) -> tuple[Path, dict[str, Any]]:
+    """A copy of the example stack with its workflows, and what the command said of them."""
+    folder = sandbox(ROOT / "examples" / "homeiq")
+    (folder / "homeport.toml").write_text(SETTINGS[request.param], encoding="utf-8")
+    done = run_homeport(["ci.generate", "--json", "-"], folder)
+    assert done.returncode == 0, done.stderr
+    return folder, json.loads(done.stdout)
+
+
+def test_nobody_finds_anything(workflows: tuple[Path, dict[str, Any]], run_homeport: RunHomeport) -> None:
+    folder, _ = workflows
+    files = sorted((folder / ".github" / "workflows").iterdir())
+    assert len(files) == 4
+    checked("zizmor", "--offline", "--no-config", "--persona", "pedantic", *map(str, files))
+    checked("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *map(str, files))
+    assert run_homeport(["ci.generate", "--check"], folder).returncode == 0
+    gitlab = ["ci.generate", "--provider", "gitlab"]
+    assert run_homeport(gitlab, folder).returncode == 0
+    checked("check-jsonschema", "--builtin-schema", "vendor.gitlab-ci", str(folder / ".gitlab-ci.yml"))
+    assert run_homeport([*gitlab, "--check"], folder).returncode == 0
+
+
+def test_every_target_is_in_the_matrix_once(
+    workflows: tuple[Path, dict[str, Any]], run_homeport: RunHomeport
+) -> None:
+    folder, said = workflows
+    done = run_homeport(["build", "--dry-run", "--no-skip", "--json", "-"], folder)
+    built = [target["name"] for target in json.loads(done.stdout)["targets"]]
+    text = (folder / ".github/workflows/docker-build.yml").read_text(encoding="utf-8")
+    jobs = YAML(typ="safe").load(io.StringIO(text))["jobs"]
+    named = [entry["targets"] for entry in jobs["images"]["strategy"]["matrix"]["include"]]
+    named += [
+        step["env"]["TARGETS"]
+        for step in jobs.get("bases", {}).get("steps", ())
+        if "TARGETS" in step.get("env", ())
+    ]
+    assert Counter(",".join(named).split(",")) == Counter(built)
+    assert "leaves out event-sender" in said["warnings"][-1]
+
+
+def test_a_target_that_comes_or_goes_is_noticed(
+    workflows: tuple[Path, dict[str, Any]], run_homeport: RunHomeport
+) -> None:
+    folder, _ = workflows
+    bake = folder / "docker-bake.hcl"
+    text = bake.read_text(encoding="utf-8")
+    bake.write_text(text.replace('"data-retention"', '"retention"'), encoding="utf-8")
+    done = run_homeport(["ci.generate", "--check"], folder)
+    assert done.returncode == 1, done.stderr
+    assert "retention" in done.stdout
