@@ -315,7 +315,7 @@ SECRETS = {
     "tls/both.pem": CERTIFICATE + KEY,
     "id_rsa": "hunter2",
     ".ssh/id_ed25519": "hunter2",
-    ".npmrc": "//registry.npmjs.org/:_authToken=hunter2\n",
+    ".npmrc": "//registry.example/:_authToken=hunter2\n",
     ".pypirc": "[pypi]\npassword = hunter2\n",
     ".netrc": "machine x login y password hunter2\n",
     "home/.aws/credentials": "[default]\naws_secret_access_key = hunter2\n",
