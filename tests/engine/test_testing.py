@@ -172,9 +172,9 @@ def test_a_stack_that_runs_is_not_touched(repository: Repository) -> None:
         "container_name": f"{repository.name}-fixed",
         "ports": ["127.0.0.1:11999:8000"],
         "volumes": ["data:/data", "./live:/live"],
-        "networks": {"inner": {"ipv4_address": "172.31.77.5"}},
+        "networks": {"inner": {"ipv4_address": "10.213.77.5"}},
     }
-    addresses = {"config": [{"subnet": "172.31.77.0/24"}]}
+    addresses = {"config": [{"subnet": "10.213.77.0/24"}]}
     repository.compose |= {
         "volumes": {"data": {"name": f"{repository.name}-data"}},
         "networks": {"inner": {"name": f"{repository.name}-inner", "ipam": addresses}},
@@ -198,15 +198,15 @@ def test_unit_tests_that_fail_hang_or_are_not_there(repository: Repository) -> N
     dockerfile = (repository.folder / "web/Dockerfile").read_text(encoding="utf-8")
     slow = f'RUN echo "about to hang {repository.name}" && sleep 600'
     repository.write("web/Dockerfile", dockerfile.replace('RUN python3 -c "import app"', slow))
-    repository.write("homeport.toml", "[test]\nlimit = 15\n")
+    repository.write("homeport.toml", "[test]\nlimit = 30\n")
     began = time.monotonic()
     found = repository.test("--only", "unit", code=1)
-    assert time.monotonic() - began < 90
+    assert time.monotonic() - began < 120
     by_name = {check["name"]: check for check in found["checks"]}
     assert by_name["api"]["outcome"] == "failed"
     assert "1 failed" in by_name["api"]["detail"]
     assert "assert 'this' == 'that'" in "\n".join(by_name["api"]["log"])
-    assert by_name["web"]["detail"] == "no end after 15 s"
+    assert by_name["web"]["detail"] == "no end after 30 s"
     assert "about to hang" in "\n".join(by_name["web"]["log"])
 
     repository.write("web/Dockerfile", dockerfile.replace("FROM base AS test", "FROM base AS other"))
@@ -372,16 +372,29 @@ def test_a_name_in_env_does_not_make_it_the_stack_that_runs(repository: Reposito
         docker("compose", "--project-directory", str(repository.folder), "down", "--volumes")
 
 
+DIES = (
+    "import socket; socket.create_server(('', 9000)).accept(); print('gone', flush=True); raise SystemExit(7)"
+)
+ENDS_IT = """\
+import socket
+import time
+
+
+def test_it(homeport_stack):
+    socket.create_connection(homeport_stack.address("dies")).close()
+    time.sleep(1)
+"""
+
+
 def test_what_is_well_at_first_has_to_stay_so(repository: Repository) -> None:
     services = repository.compose["services"]
     image = {"image": f"{repository.name}-web"}
     services["worker"] = {**image, "command": "sleep 1000"}  # it serves nothing, and is no one-shot
-    services["dies"] = {**image, "command": ["sh", "-c", "sleep 6; echo gone; exit 7"], "expose": ["1"]}
+    services["dies"] = {**image, "command": ["python3", "-c", DIES], "ports": ["9000"]}
     services["silent"] = {**image, "command": "true", "expose": ["1"]}
     repository.save()
-    repository.write(
-        "tests/integration/test_stack.py", "import time\n\n\ndef test_it():\n    time.sleep(8)\n"
-    )
+    repository.write("homeport.toml", '[test.probes.api]\nhttp = "/"\n')  # by default the port is tried, too
+    repository.write("tests/integration/test_stack.py", ENDS_IT)
     by_name = {one["name"]: one for one in repository.test("--only", "smoke,integration", code=1)["checks"]}
     assert by_name["silent"]["outcome"] == "failed"
     del services["silent"]
@@ -390,6 +403,7 @@ def test_what_is_well_at_first_has_to_stay_so(repository: Repository) -> None:
     assert by_name["worker"]["outcome"] == "passed"
     assert by_name["dies"]["detail"] == "it was well at first, then it ended with exit code 7"
     assert by_name["dies"]["log"] == ["gone"]
+    assert by_name["tests.integration.test_stack::test_it"]["outcome"] == "passed"
 
 
 def test_a_service_without_a_name_for_its_image_is_tested_as_it_is_built(repository: Repository) -> None:
