@@ -11,6 +11,7 @@ from homeport.commands.build import build
 from homeport.commands.ci import generate
 from homeport.commands.deploy import deploy, rollback
 from homeport.commands.doctor import doctor
+from homeport.commands.init import init
 from homeport.commands.look import down, logs, releases, status, unlock
 from homeport.commands.resources import resources
 from homeport.commands.scan import scan
@@ -18,7 +19,7 @@ from homeport.commands.test import test
 
 namespace = Collection()
 for _task in (
-    build, test, scan, deploy, rollback, status, logs, releases, unlock, down, resources, audit, doctor,
+    build, test, scan, deploy, rollback, status, logs, releases, unlock, down, resources, audit, doctor, init,
 ):  # fmt: skip
     namespace.add_task(_task)
 _ci = Collection("ci")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,3 +104,29 @@ def revision(cwd: Path) -> tuple[str, bool]:
     except HomeportError:
         return "", False
     return head.stdout.strip(), bool(changed.stdout.strip())
+
+
+def remote(cwd: Path) -> str:
+    """Where ``origin`` is, without a password that stands in it; empty without git or such a remote."""
+    return re.sub(r"(?<=//)[^@/]+@", "", _asked(cwd, "remote", "get-url", "origin"))
+
+
+def main_branch(cwd: Path) -> str:
+    """The branch that ``origin`` names as its main one, else ``main`` or ``master``, if it is there; empty
+    without: the one that is checked out may be any."""
+    named = _asked(cwd, "symbolic-ref", "--short", "--quiet", "refs/remotes/origin/HEAD")
+    usual = (
+        one
+        for one in ("main", "master")
+        if _asked(cwd, "rev-parse", "--verify", "--quiet", f"refs/heads/{one}")
+    )
+    return named.removeprefix("origin/") or next(usual, "")
+
+
+def _asked(cwd: Path, *arguments: str) -> str:
+    """What git answers, in one line; empty if it doesn't."""
+    try:
+        done = _git(cwd, *arguments)
+    except HomeportError:
+        return ""
+    return done.stdout.strip() if done.code == 0 else ""

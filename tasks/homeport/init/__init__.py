@@ -1,0 +1,1 @@
+"""The flow of ``init``: the first settings of a repository."""
