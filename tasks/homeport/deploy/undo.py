@@ -73,7 +73,7 @@ def one(work: Work, step: Step) -> None:
     if not (done.started or done.front_made or done.stopped or done.held or done.renamed):
         return
     work.event(step.service, "undo")
-    late = ""
+    late, waits = "", False
     kept = {one.id: one for one in before.sets.get(target(step).name, ())}
     new = [one.id for one in work.replicas(target(step)) if one.id not in kept]
     if done.front_made and front is not None:
@@ -98,7 +98,12 @@ def one(work: Work, step: Step) -> None:
         containers.stop([front.name])
     elif front is not None and not done.front_made and (done.switched or done.held):
         # One that was started again with its callers held has no addresses to let them go on to.
-        if front.route.name != step.before or (revived and done.held):
+        away = front.route.name != step.before or (revived and done.held)
+        if away and work.broken_off and not (done.stopped or _runs(before, step.before)):
+            # The deploy that was killed had stopped it: the last release comes next, and callers wait.
+            waits = True
+            front.hold()
+        elif away:
             front.back(step.before)
             front.drain(front.route.other, work.service(step).drain)
         else:
@@ -108,9 +113,14 @@ def one(work: Work, step: Step) -> None:
     _rename_back(done)
     if front is not None and before.front is not None:
         front.check_networks(before.front)
-    serves = before.up and not late
+    serves = before.up and not late and not waits
     work.event(step.service, "undone", f"{step.before or 'what ran before'} serves" if serves else "")
     _complain(late)
+
+
+def _runs(before: Running, name: str) -> bool:
+    """Whether anything of a replica set ran when the deploy began."""
+    return any(one.running for one in before.sets.get(name, ()))
 
 
 def _start_again(work: Work, done: Done, before: Running) -> str:
