@@ -204,9 +204,11 @@ def commit(name: str, command: str, session_label: str) -> None:
 
 
 def own_records() -> set[str]:
-    """The engine's build records that come from this session: other people's builds go on meanwhile."""
+    """The builds that this session has asked an engine for, as buildx notes them (docker/buildx localstate).
+
+    The engine's own list would forget them while others build: it holds some fifty.
+    """
     state = Path(os.environ["DOCKER_CONFIG"]) / "buildx" / "refs"
-    ours = {path.name for path in state.rglob("*") if path.is_file()}
-    listed = docker("buildx", "history", "ls", "--no-trunc", "--format", "json").splitlines()
-    refs = {str(json.loads(line)["ref"]) for line in listed}
-    return {ref for ref in refs if ref.rpartition("/")[2] in ours}
+    found = {path.relative_to(state).parts for path in state.rglob("*") if path.is_file()}
+    # Builder, node and build; what else lies there is a version, and groups of targets.
+    return {"/".join(parts) for parts in found if len(parts) == 3 and parts[0] != "__group__"}
