@@ -14,6 +14,7 @@ import os
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
@@ -106,7 +107,13 @@ def answers(address: str) -> bool:
 
 def show_caches(registry: str) -> None:
     """One line for each target's cache: its reference, and the bytes that no other target's cache has."""
-    tags = sorted(ask(registry, "/v2/cache/tags/list").get("tags") or [])
+    try:
+        tags = sorted(ask(registry, "/v2/cache/tags/list").get("tags") or [])
+    except urllib.error.HTTPError as error:
+        if error.code != 404:
+            raise
+        print("No caches: the images were there already, so nothing was built.")
+        return
     layers = {tag: sizes(ask(registry, f"/v2/cache/manifests/{tag}")) for tag in tags}
     for tag in tags:
         others = set().union(*(layers[other] for other in tags if other != tag))
