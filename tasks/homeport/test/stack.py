@@ -160,11 +160,14 @@ def _ports(found: Iterable[Container]) -> dict[str, dict[int, tuple[int, ...]]]:
 def look_again(trial: Trial, tell: Callable[[Check], None]) -> bool:
     """Whether everything that was well still is; what isn't becomes a failed check."""
     well = True
+    services = parse_stack(trial.isolated.document).services
     for position, check in enumerate(trial.checks):
         if check.outcome is not Outcome.PASSED or check.name in trial.ending:
             continue
         own = containers.of_project(trial.project, check.name)
         verdict = gate.still({one.id: 0 for one in own})
+        if len(own) < services[check.name].replicas:
+            verdict = gate.Verdict(None, "its container is gone")
         if verdict.problem:
             well = False
             problem = f"it was well at first, then {verdict.problem}"
