@@ -173,7 +173,8 @@ def clean() -> int:
     notes = docker("volume", "ls", "--quiet", "--filter", "label=io.homeport.release.stack=homeiq")
     if notes:
         docker("volume", "rm", *notes.split())
-    docker("compose", "--project-directory", str(STACK), "down", "--volumes", check=False)
+    # From there: Compose 2.40 looks for files that are included twice from where it runs.
+    docker("compose", "down", "--volumes", folder=STACK)
     # By the example's own label: a real HomeIQ on this engine has images of the same names.
     own = "label=org.opencontainers.image.title=HomeIQ example"
     built = docker("image", "ls", "--quiet", "--filter", own).split()
@@ -194,9 +195,11 @@ def run(argv: Sequence[str], variables: dict[str, str]) -> int:
     return subprocess.run(argv, cwd=STACK, env={**os.environ, **variables}).returncode
 
 
-def docker(*arguments: str, check: bool = True) -> str:
+def docker(*arguments: str, check: bool = True, folder: Path | None = None) -> str:
     """Run docker quietly and return what it printed; a failure ends the demo with docker's own words."""
-    done = subprocess.run(["docker", *arguments], capture_output=True, encoding="utf-8", errors="replace")
+    done = subprocess.run(
+        ["docker", *arguments], cwd=folder, capture_output=True, encoding="utf-8", errors="replace"
+    )
     if check and done.returncode != 0:
         sys.exit(
             f"error: 'docker {' '.join(arguments[:2])}' failed.\ncause: {done.stderr.strip()}\n"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import re
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -16,8 +19,8 @@ from engine_fixtures import DockerSession, RunHomeport, Sandbox, compose_service
 
 EXAMPLE = Path(__file__).resolve().parent.parent.parent / "examples" / "homeiq"
 SERVICES = 16  # of 18 images, two are only built on
-NAMES = "homeiq-"
-NETWORK = "homeiq-network"
+FIXED_NAME = re.compile(r"(?<=name: )homeiq-|homeiq-(?=network)")
+PORT = re.compile(r"\$\{(\w+_PORT):-\d+\}")
 
 
 @dataclass(frozen=True)
@@ -46,26 +49,34 @@ def example(
 ) -> Example:
     folder = sandbox(EXAMPLE, "homeiq")
     (folder / ".env").unlink(missing_ok=True)  # what somebody tried there is none of the tests' business
+    ports = names_of_its_own(folder, docker_session.prefix)
     own = {
         # Each test its own tag: no image of an earlier one helps.
         "TAG": docker_session.name(request.node.name.removeprefix("test_").replace("_", "-")),
         "COMPOSE_PROJECT_NAME": docker_session.name("homeiq"),
         "REGISTRY": "",
+        **ports,
     }
     return Example(folder, {**base_images, **own})
 
 
-@pytest.fixture
-def nobodys_stack(docker_session: DockerSession) -> None:
-    """The stack's container names and network are fixed: one that is there already is somebody's."""
-    containers = docker("container", "ls", "--all", "--filter", f"name=^/{NAMES}", "--format", "{{.Names}}")
-    networks = docker("network", "ls", "--filter", f"name=^{NETWORK}$", "--format", "{{.Name}}")
-    if found := [*containers.split(), *networks.split()]:
-        pytest.fail(
-            f"the example stack is on this engine already ({', '.join(found)}), and this test would have to "
-            f"take it away.\nIf nobody needs it: cd {EXAMPLE} && docker compose down",
-            pytrace=False,
-        )
+def names_of_its_own(folder: Path, prefix: str) -> dict[str, str]:
+    """Let the copy run beside the example itself: other container names and network, and these ports."""
+    variables = set()
+    for file in folder.rglob("compose.yml"):
+        text = FIXED_NAME.sub(prefix, file.read_text(encoding="utf-8"))
+        file.write_text(text, encoding="utf-8", newline="\n")
+        variables.update(PORT.findall(text))
+    return dict(zip(sorted(variables), map(str, free_ports(len(variables))), strict=True))
+
+
+def free_ports(number: int) -> list[int]:
+    """Ports of this machine that nobody listens on now."""
+    with contextlib.ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in range(number)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
 
 
 def result_of(example: Example, run_homeport: RunHomeport, *args: str) -> dict[str, Any]:
@@ -76,7 +87,6 @@ def result_of(example: Example, run_homeport: RunHomeport, *args: str) -> dict[s
 
 
 def test_build_start_ask_and_take_away(
-    nobodys_stack: None,
     example: Example,
     run_homeport: RunHomeport,
     docker_session: DockerSession,
@@ -110,7 +120,6 @@ def test_build_start_ask_and_take_away(
     left = docker_session.find()
     kinds = ("container", "network", "volume")
     assert {kind: left.get(kind) for kind in kinds} == {kind: before.get(kind) for kind in kinds}
-    assert docker("network", "ls", "--quiet", "--filter", f"name=^{NETWORK}$") == ""
 
 
 def test_a_base_that_only_a_tag_names_is_built_first(example: Example, run_homeport: RunHomeport) -> None:
