@@ -93,7 +93,7 @@ def test_a_cache_folder_that_cannot_be_written(place: str, make: Make, tmp_path:
     elif place.startswith("/proc"):
         cache = Path(place)
     else:
-        (cache / "homeport" / "builds-1.sqlite").mkdir(parents=True)
+        (cache / "homeport" / "builds-2.sqlite").mkdir(parents=True)
     unwritten = Repository(stack.folder, stack.prefix, stack.run, cache)
     done = unwritten.build()
     assert done.built == {"app"}

@@ -82,7 +82,7 @@ class Repository:
 
     @property
     def record(self) -> Path:
-        return self.cache / "homeport" / "builds-1.sqlite"
+        return self.cache / "homeport" / "builds-2.sqlite"
 
     def build(
         self,

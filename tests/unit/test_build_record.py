@@ -199,6 +199,21 @@ def test_rows_that_somebody_edited_do_no_harm(record: Record, statement: str) ->
 
 
 @pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE builds SET image = 'sha256:2'",
+        "UPDATE builds SET fingerprint = 'f' || fingerprint",
+        "UPDATE builds SET engine = 'E2'",
+    ],
+)
+def test_what_somebody_made_up_counts_for_nothing(record: Record, statement: str) -> None:
+    digest = write(record)
+    with contextlib.closing(sqlite3.connect(record.path)) as connection, connection:
+        connection.execute(statement)
+    assert [record.images(engine, [digest, f"f{digest}"]) for engine in (ENGINE, "E2")] == [{}, {}]
+
+
+@pytest.mark.parametrize(
     "content", [b"[]", b'{"a": {}}', b'{"a": 1}', b'{"a": [1]}', b"null", b"[" * 100_000, b"\xff"]
 )
 def test_a_list_of_files_that_is_none(record: Record, content: bytes) -> None:
@@ -305,5 +320,5 @@ def test_a_spoiled_file_that_cannot_be_removed(record: Record, monkeypatch: pyte
 
 
 def test_it_lies_in_the_user_s_own_cache() -> None:
-    assert default_path().name == "builds-1.sqlite"
+    assert default_path().name == "builds-2.sqlite"
     assert default_path().parent.name == "homeport"

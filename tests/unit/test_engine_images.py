@@ -18,6 +18,10 @@ APP: dict[str, Any] = {
     "RepoDigests": ["x/app@sha256:d1", "127.0.0.1:5000/app@sha256:d2"],
     "Config": {"Labels": {"key": "value"}, "OnBuild": ["RUN x"]},
 }
+HISTORIES: dict[str, list[dict[str, Any]]] = {
+    "x/app:1": [{"Id": "sha256:aaa"}, {"Id": "<missing>"}],
+    "127.0.0.1:5000/app:latest": [{"Id": "<missing>"}],
+}
 TINY: dict[str, Any] = {"Id": "sha256:bbb", "RepoTags": None, "RepoDigests": None, "Config": None}
 
 
@@ -70,8 +74,13 @@ class Engine:
     def get_all(self, paths: Iterable[str]) -> list[tuple[int, Any]]:
         if not self.direct:
             raise api.NoDirectWay
-        wanted = [path.removeprefix("/images/").removesuffix("/json") for path in paths]
-        return [(200, self.known[name]) if name in self.known else (self.status, {}) for name in wanted]
+        wanted = [path.removeprefix("/images/").rpartition("/")[::2] for path in paths]
+        return [
+            (200, HISTORIES.get(name, []) if what == "history" else self.known[name])
+            if name in self.known
+            else (self.status, {})
+            for name, what in wanted
+        ]
 
     def run(self, argv: Sequence[str], **_: Any) -> Completed:
         self.commands.append(list(argv))
@@ -137,3 +146,12 @@ def test_other_names_and_downloads(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [images.pull("r/x@sha256:1"), images.pull("r/x")] == [(True, "last words"), (False, "last words")]
     assert asked[0] == ["docker", "image", "tag", "sha256:1", "a"]
     assert asked[2] == ["docker", "pull", "--quiet", "r/x@sha256:1"]
+
+
+@pytest.mark.parametrize(("direct", "status"), [(True, 404), (True, 500), (False, 404)])
+def test_ids_alone(monkeypatch: pytest.MonkeyPatch, *, direct: bool, status: int) -> None:
+    """By the first entry of the history; where that has no id, or there is no history, as all else."""
+    use(Engine(APP, TINY, direct=direct, status=status), monkeypatch)
+    asked = ["x/app:1", "127.0.0.1:5000/app:latest", "sha256:bbb", "gone"]
+    assert images.ids(asked) == dict(zip(asked, ["sha256:aaa", "sha256:aaa", "sha256:bbb", ""], strict=True))
+    assert images.ids([]) == {}

@@ -92,7 +92,7 @@ class Assessment:
         with ThreadPoolExecutor(1) as pool:
             # The engine takes a few milliseconds for each image; our own work goes on meanwhile.
             tags = [tag for name in names for tag in self.facts.definition.targets[name].tags]
-            named = pool.submit(images.find, tags if self._options.skip else ())
+            named = pool.submit(images.ids, tags if self._options.skip else ())
             everything = self._first.of(names)
         fingerprints = self._without_shared_names({name: everything[name] for name in names})
         if not self._options.skip:

@@ -1,8 +1,9 @@
 """Which targets need no build, because an image with their fingerprint is verified to exist.
 
-In the engine: an image that this machine built with that fingerprint (the record says its id), that is still
-there and carries it in its label. A label alone is not enough: whatever is built on an image inherits it. In
-a registry: the content tag, the label in the image's own configuration, and every blob.
+In the engine: an image that is still there and that this machine built with that fingerprint (the record says
+its id, and notes only those that carry it in their label). A label alone is not enough: whatever is built on
+an image inherits it. In a registry: the content tag, the label in the image's own configuration, and every
+blob.
 """
 
 from __future__ import annotations
@@ -29,15 +30,16 @@ _AT_ONCE = 16
 def look_up(
     facts: BuildFacts,
     fingerprints: Mapping[str, Fingerprint],
-    tags: Mapping[str, Image | None],
+    tags: Mapping[str, str],
     options: BuildOptions,
     record: Record,
     distribution: Distribution,
 ) -> tuple[dict[str, Found], dict[str, Image | None], tuple[str, ...]]:
-    """Where the images of these targets are, what their first names mean now in the engine, and warnings.
+    """Where the images of these targets are, what the first names of those that the engine has not mean there
+    now, and warnings.
 
-    ``tags`` says what each of their names means in the engine. Never raises for what an engine, a registry
-    or a record says.
+    ``tags`` is the id that each of their names means in the engine, empty for none. Never raises for what an
+    engine, a registry or a record says.
     """
     known = {name: found for name, found in fingerprints.items() if found.known}
     targets = {name: facts.definition.targets[name] for name in fingerprints}
@@ -60,8 +62,11 @@ def look_up(
         for name in known
         if name in here or name in there
     }
-    current = {name: tags.get(target.tags[0]) for name, target in targets.items() if target.tags}
-    return found, current, warnings
+    others = {
+        name: tags[target.tags[0]] for name, target in targets.items() if target.tags and name not in here
+    }
+    meant = images.find(filter(None, others.values()))
+    return found, {name: meant.get(image) for name, image in others.items()}, warnings
 
 
 def recorded_far(
@@ -91,25 +96,22 @@ def _in_engine(
     facts: BuildFacts,
     targets: Mapping[str, Target],
     known: Mapping[str, Fingerprint],
-    tags: Mapping[str, Image | None],
+    tags: Mapping[str, str],
     record: Record,
 ) -> dict[str, Found]:
     if not facts.engine.id:
         return {}
-    ids = record.images(facts.engine.id, (known[name].digest for name in targets))
-    there = {image.id: image for image in tags.values() if image}
+    made = record.images(facts.engine.id, (known[name].digest for name in targets))
+    candidates = {name: made.get(known[name].digest, ()) for name in targets}
+    there = {*tags.values()} - {""}
     # Images that have lost their names to newer ones are still there until somebody prunes them.
-    unnamed = [image for name in targets for image in ids.get(known[name].digest, ()) if image not in there]
-    there |= {image.id: image for image in images.find(unnamed).values() if image}
-    found = {}
-    for name, target in targets.items():
-        digest = known[name].digest
-        for image in ids.get(digest, ()):
-            if image in there and there[image].labels.get(LABEL) == digest:
-                renames = tuple(tag for tag in target.tags if getattr(tags.get(tag), "id", "") != image)
-                found[name] = Found(image, renames)
-                break
-    return found
+    unnamed = images.ids(image for own in candidates.values() for image in own if image not in there)
+    there |= {image for image, found in unnamed.items() if image == found}
+    return {
+        name: Found(image, tuple(tag for tag in targets[name].tags if tags[tag] != image))
+        for name, own in candidates.items()
+        if (image := next((image for image in own if image in there), ""))
+    }
 
 
 def _in_registries(

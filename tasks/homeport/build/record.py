@@ -1,12 +1,15 @@
 """What this machine built on which engine: fingerprint to image id, and what each image was made of.
 
-A cache, and never trusted by itself: a build is skipped only if the engine has that very image with that
-fingerprint in its label. Losing it costs a build that BuildKit's own cache makes short. It is a SQLite file,
-so that builds at the same time and a killed one leave it whole; what can't be read is begun anew.
+A cache, and never trusted by itself: a build is skipped only if the engine has that very image. Only an
+image that was seen to carry the fingerprint in its label is noted, and since its id is a digest of all it
+says, the label needs no second look. Each row is sealed: one that isn't as it was written counts for nothing.
+Losing the record costs a build that BuildKit's own cache makes short. It is a SQLite file, so that builds at
+the same time and a killed one leave it whole; what can't be read is begun anew.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sqlite3
 import time
@@ -32,7 +35,7 @@ _FROM_OUTSIDE = ("locked", "readonly", "unable to open", "disk", "permission", "
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS builds (
     engine TEXT NOT NULL, place TEXT NOT NULL, target TEXT NOT NULL, fingerprint TEXT NOT NULL,
-    image TEXT NOT NULL, built REAL NOT NULL, inputs TEXT NOT NULL, files TEXT NOT NULL,
+    image TEXT NOT NULL, built REAL NOT NULL, inputs TEXT NOT NULL, files TEXT NOT NULL, seal TEXT NOT NULL,
     PRIMARY KEY (engine, place, target, fingerprint));
 CREATE INDEX IF NOT EXISTS by_fingerprint ON builds (engine, fingerprint);
 CREATE TABLE IF NOT EXISTS listings (digest TEXT PRIMARY KEY, files BLOB NOT NULL);
@@ -46,7 +49,7 @@ def default_path() -> Path:
 
     A new form gets a new number.
     """
-    return Path(platformdirs.user_cache_dir("homeport", appauthor=False)) / "builds-1.sqlite"
+    return Path(platformdirs.user_cache_dir("homeport", appauthor=False)) / "builds-2.sqlite"
 
 
 class Record:
@@ -62,13 +65,14 @@ class Record:
         wanted = list(dict.fromkeys(fingerprints))
         marks = ",".join("?" * len(wanted))
         rows = self._read(
-            f"SELECT fingerprint, image FROM builds WHERE engine = ? AND fingerprint IN ({marks})"  # noqa: S608 - marks only
+            f"SELECT fingerprint, image, seal FROM builds WHERE engine = ? AND fingerprint IN ({marks})"  # noqa: S608 - marks only
             " ORDER BY built DESC",
             (engine, *wanted),
         )
         found: dict[str, dict[str, None]] = {}
-        for fingerprint, image in rows:
-            found.setdefault(str(fingerprint), {})[str(image)] = None
+        for fingerprint, image, seal in rows:
+            if seal == _seal(engine, str(fingerprint), str(image)):
+                found.setdefault(str(fingerprint), {})[str(image)] = None
         return {fingerprint: tuple(images) for fingerprint, images in found.items()}
 
     def last(self, engine: str, place: str, target: str) -> Recorded | None:
@@ -90,7 +94,8 @@ class Record:
             return None
 
     def write(self, engine: str, place: str, built: Sequence[tuple[str, Fingerprint, str]]) -> None:
-        """Note what was built: for each target its name, fingerprint and image id."""
+        """Note what was built: for each target its name, fingerprint, and the id of an image that was seen to
+        carry it."""
 
         def work(connection: sqlite3.Connection) -> None:
             now = time.time()
@@ -103,10 +108,11 @@ class Record:
                         (digest, zlib.compress(json.dumps(known.files[context]).encode("ascii"), 1)),
                     )
                 connection.execute(
-                    "INSERT OR REPLACE INTO builds VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    "INSERT OR REPLACE INTO builds VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     (
                         *(engine, place, target, fingerprint.digest, image, now),
                         *(json.dumps(dict(known.inputs)), json.dumps(listings)),
+                        _seal(engine, fingerprint.digest, image),
                     ),
                 )
                 connection.execute(
@@ -189,3 +195,8 @@ class Record:
         except OSError:
             return False
         return True
+
+
+def _seal(engine: str, fingerprint: str, image: str) -> str:
+    """What tells a row that was written here from one that is damaged or was changed by hand."""
+    return hashlib.sha256(json.dumps([engine, fingerprint, image]).encode("ascii")).hexdigest()

@@ -48,7 +48,7 @@ class Found:
 @dataclass(frozen=True)
 class Standing:
     """All of it, by target. ``before`` is what the last image was made of, as far as anybody wrote it down;
-    ``current`` what the target's first name means in the engine now."""
+    ``current`` what the target's first name means in the engine now, where that is not the target's image."""
 
     fingerprints: Mapping[str, Fingerprint] = field(default_factory=dict, hash=False)
     found: Mapping[str, Found] = field(default_factory=dict, hash=False)

@@ -134,9 +134,9 @@ def _streams(content: bytes) -> tuple[bytes, bytes]:
     return bytes(found[1]), bytes(found[2])
 
 
-def image_path(reference: str) -> str:
-    """The path that describes one image."""
-    return f"/images/{quote(reference, safe='/:@')}/json"
+def image_path(reference: str, what: str = "json") -> str:
+    """The path of what there is to know of one image: "json" describes it, "history" tells its layers."""
+    return f"/images/{quote(reference, safe='/:@')}/{what}"
 
 
 def _get(where: str, paths: list[str]) -> list[tuple[int, Any]]:

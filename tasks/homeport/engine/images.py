@@ -52,6 +52,27 @@ def find(references: Iterable[str]) -> dict[str, Image | None]:
     return _find_by_command(wanted)
 
 
+def ids(references: Iterable[str]) -> dict[str, str]:
+    """By reference or id the id of the image in the engine, empty for those that aren't there.
+
+    An image's history begins with its id. The engine tells that three times as fast as all that
+    :func:`find` wants to know, for which it adds up sizes (moby daemon/containerd/image_inspect.go).
+    """
+    wanted = list(dict.fromkeys(references))
+    try:
+        answers = api.get_all(api.image_path(reference, "history") for reference in wanted)
+    except api.NoDirectWay:
+        answers = [(0, None)] * len(wanted)
+    found = {
+        reference: str(document[0].get("Id") or "")
+        for reference, (status, document) in zip(wanted, answers, strict=True)
+        if status == 200 and document
+    }
+    # Not every image has a history, nor its first entry an id.
+    rest = find(reference for reference in wanted if not found.get(reference, "").startswith("sha256:"))
+    return found | {reference: image.id if image else "" for reference, image in rest.items()}
+
+
 def _find_by_command(wanted: list[str]) -> dict[str, Image | None]:
     # Fails if one of them isn't there, and shows the others all the same.
     done = process.run(["docker", "image", "inspect", "--", *wanted])
