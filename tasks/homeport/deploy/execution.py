@@ -186,7 +186,7 @@ def _failed(
         back = f"An earlier deploy never ended: everything runs as in {work.last.id} again."
     if isinstance(error, KeyboardInterrupt):
         return made, Interrupted(f"Interrupted. {back}")
-    return made, DeployUndone(f"{what} {back}", hint=error.hint, detail=detail)
+    return made, DeployUndone(f"{error.what} {back}", hint=error.hint, detail=detail)
 
 
 def _current_id(stack: str) -> str:
