@@ -2,81 +2,29 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import re
-import socket
-import subprocess
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from engine_fixtures import DockerSession, RunHomeport, Sandbox, compose_services, docker, run_program
+from engine_fixtures import DockerSession, RunHomeport, compose_services, docker
+from example_stack import Example, make_example
 
-EXAMPLE = Path(__file__).resolve().parent.parent.parent / "examples" / "homeiq"
 SERVICES = 16  # of 18 images, two are only built on
-FIXED_NAME = re.compile(r"(?<=name: )homeiq-|homeiq-(?=network)")
-PORT = re.compile(r"\$\{(\w+_PORT):-\d+\}")
-
-
-@dataclass(frozen=True)
-class Example:
-    """A copy of the example, and the variables by which its images, volumes and so on are this session's."""
-
-    folder: Path
-    variables: Mapping[str, str]
-
-    def run(self, *argv: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
-        return run_program(argv, self.folder, self.variables, timeout)
-
-    def works(self, *argv: str) -> str:
-        """Run a program that must work; returns what it printed on standard output."""
-        done = self.run(*argv)
-        assert done.returncode == 0, f"{' '.join(argv)}\n{done.stdout}\n{done.stderr}"
-        return done.stdout
 
 
 @pytest.fixture
 def example(
     request: pytest.FixtureRequest,
-    sandbox: Sandbox,
+    tmp_path: Path,
     docker_session: DockerSession,
     base_images: dict[str, str],
 ) -> Example:
-    folder = sandbox(EXAMPLE, "homeiq")
-    (folder / ".env").unlink(missing_ok=True)  # what somebody tried there is none of the tests' business
-    ports = names_of_its_own(folder, docker_session.prefix)
-    own = {
-        # Each test its own tag: no image of an earlier one helps.
-        "TAG": docker_session.name(request.node.name.removeprefix("test_").replace("_", "-")),
-        "COMPOSE_PROJECT_NAME": docker_session.name("homeiq"),
-        "REGISTRY": "",
-        **ports,
-    }
-    return Example(folder, {**base_images, **own})
-
-
-def names_of_its_own(folder: Path, prefix: str) -> dict[str, str]:
-    """Let the copy run beside the example itself: other container names and network, and these ports."""
-    variables = set()
-    for file in folder.rglob("compose.yml"):
-        text = FIXED_NAME.sub(prefix, file.read_text(encoding="utf-8"))
-        file.write_text(text, encoding="utf-8", newline="\n")
-        variables.update(PORT.findall(text))
-    return dict(zip(sorted(variables), map(str, free_ports(len(variables))), strict=True))
-
-
-def free_ports(number: int) -> list[int]:
-    """Ports of this machine that nobody listens on now."""
-    with contextlib.ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(number)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
+    name = request.node.name.removeprefix("test_").replace("_", "-")
+    return make_example(tmp_path / "homeiq", docker_session, base_images, name)
 
 
 def result_of(example: Example, run_homeport: RunHomeport, *args: str) -> dict[str, Any]:
