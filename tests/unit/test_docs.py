@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import sys
 from pathlib import Path
 
+from homeport import __version__
 from homeport.model.config import BuildConfig, Config, ResourcesConfig, ScanConfig, parse_config
 from homeport.scan.verdict import check
 from mutations_all import false_builds
@@ -41,3 +43,11 @@ def test_the_exceptions_in_the_guide_to_scanning_are_ones() -> None:
     ignore = parse_config(tomllib.loads(shown), "guide").scan.ignore
     check(ignore)
     assert [one.id for one in ignore.values()] == ["CVE-2026-1234"]
+
+
+def test_the_version_stands_in_one_place() -> None:
+    changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert re.search(r"^## \[(.+?)\]", changes, re.MULTILINE)[1] == __version__  # type: ignore[index]
+    code = [*(ROOT / "tasks").rglob("*.py"), *ROOT.glob("*.toml"), *(ROOT / "ci").glob("*.py")]
+    where = [path for path in code if __version__ in path.read_text(encoding="utf-8")]
+    assert [path.relative_to(ROOT).as_posix() for path in where] == ["tasks/homeport/__init__.py"]
