@@ -1,8 +1,8 @@
 """The errors of the product, read from its code: for each the words, as far as the code has them.
 
-An error's words stand where it is made (``UsageError("...", hint="...")``), so they are found there: every call of
-HomeportError or of a class derived from it. What only a run knows is a hole, ``…``. Words that reach the call by a
-variable, a constant or a parameter are followed to where they are written.
+An error's words stand where it is made (``UsageError("...", hint="...")``), so they are found there: every
+call of HomeportError or of a class derived from it. What only a run knows is a hole, ``…``. Words that reach the
+call by a variable, a constant or a parameter are followed to where they are written.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ _FEWEST_WORDS = 2
 
 @dataclass(frozen=True)
 class Message:
-    """One error as the code has it. ``causes`` and ``hints`` are the forms that each may take; ``kind`` is its class,
-    ``code`` the exit code of that class, ``modules`` where it is made."""
+    """One error as the code has it. ``causes`` and ``hints`` are the forms that each may take; ``kind`` is its
+    class, ``code`` the exit code of that class, ``modules`` where it is made."""
 
     what: str
     kind: str
@@ -41,8 +41,8 @@ def read(package: Path) -> list[Message]:
     """Every error that the modules of a package make, sorted by its words."""
     code = _Code(package)
     found: dict[tuple[str, str], Message] = {}
-    for module, tree in code.trees.items():
-        for call in code.calls[module]:
+    for module, calls in code.calls.items():
+        for call in calls:
             kind = _called(call)
             if kind not in code.exit_codes or kind in NEVER_SHOWN or not call.args:
                 continue
@@ -83,7 +83,7 @@ def _called(call: ast.Call) -> str:
 
 
 class _Code:
-    """All modules of a package: their trees, the exit codes of error classes, and what a name may stand for."""
+    """All modules of a package: trees, the exit codes of error classes, and what a name may stand for."""
 
     def __init__(self, package: Path) -> None:
         self._ask_callers = False
@@ -105,7 +105,7 @@ class _Code:
         self.exit_codes = self._classes()
 
     def whole(self, node: ast.expr, module: str) -> list[str]:
-        """The forms of an error's first sentence. Callers are asked for its words only if it has none itself."""
+        """The forms of an error's first sentence. Callers are asked for words only if it has none itself."""
         self._ask_callers = False
         forms = self.forms(node, module)
         if all(_words(form) < _FEWEST_WORDS for form in forms):
@@ -118,7 +118,9 @@ class _Code:
         """The exit code of each class of errors: its own, or that of the class it is derived from."""
         constants = self._constants("errors.py")
         codes: dict[str, int] = {}
-        classes = [node for tree in self.trees.values() for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+        classes = [
+            node for tree in self.trees.values() for node in ast.walk(tree) if isinstance(node, ast.ClassDef)
+        ]
         while True:
             before = len(codes)
             for one in classes:
@@ -166,7 +168,7 @@ class _Code:
         return ["".join(each) for each in itertools.islice(itertools.product(*parts), _MOST_FORMS + 1)]
 
     def _named(self, node: ast.Name, module: str, seen: frozenset[ast.AST]) -> list[str]:
-        """What a name stands for: what its function gives it, what callers hand in, or the module's constant."""
+        """What a name stands for: what its function gives it, what callers hand in, a constant."""
         function = self._function(node)
         if function is not None:
             given = [
@@ -227,7 +229,11 @@ def _default(function: ast.FunctionDef, name: str) -> ast.expr | None:
     plain = [*function.args.posonlyargs, *function.args.args]
     late = plain[len(plain) - len(function.args.defaults) :]
     pairs = [*zip(late, function.args.defaults, strict=True)]
-    pairs += [(one, value) for one, value in zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True) if value]
+    pairs += [
+        (one, value)
+        for one, value in zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True)
+        if value
+    ]
     return next((value for argument, value in pairs if argument.arg == name), None)
 
 

@@ -2,8 +2,8 @@
 
     python ci/record.py examples/homeiq     after `make demo`, or wherever the example's stack is deployed
 
-It builds another version of one service, deploys it and goes back, in this process, and writes what the commands print to
-docs/images/session.svg: on a dark ground of its own, so that it can be read on a light page and on a dark one.
+It builds another version of one service, deploys it and goes back, in this process, and writes what the commands
+print to docs/images/session.svg: on a dark ground of its own, so that it can be read on any page.
 """
 
 from __future__ import annotations
@@ -37,8 +37,10 @@ def main() -> int:
     os.chdir(parser.parse_args().folder)
     os.environ["VERSION"] = VERSION
     # No terminal: then each event is a line. Colours all the same.
-    screen = Console(record=True, width=WIDTH, force_terminal=False, color_system="truecolor", highlight=False)
-    consoles.make_console = lambda stream=None: screen  # type: ignore[assignment]  # before a flow asks for one
+    screen = Console(
+        record=True, width=WIDTH, force_terminal=False, color_system="truecolor", highlight=False
+    )
+    consoles.make_console = lambda stream=None: screen  # before a flow asks for one
     screen.print(_prompt(f"export VERSION={VERSION}"))
     for words in SESSION:
         screen.print()

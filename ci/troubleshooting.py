@@ -1,4 +1,4 @@
-"""docs/TROUBLESHOOTING.md, written from the errors in the code (error_messages.py) and troubleshooting_notes.py.
+"""docs/TROUBLESHOOTING.md, written from the errors in the code and from troubleshooting_notes.py.
 
 python ci/troubleshooting.py            write it
 python ci/troubleshooting.py --check    exit 1, and say why, if it would be another by now
@@ -45,8 +45,8 @@ IN_A_DEPLOY = {"GateFailed": "3 or 4", "HookFailed": "3 or 4"}
 HEAD = """\
 # When something goes wrong
 
-This page is written by `python ci/troubleshooting.py` from the code of homeport; sentences that only a person can
-write stand in `ci/troubleshooting_notes.py`.
+This page is written by `python ci/troubleshooting.py` from the code of homeport; sentences that only a person
+can write stand in `ci/troubleshooting_notes.py`.
 
 An error has up to three lines, and above them the last words of another tool, where those help:
 
@@ -56,15 +56,15 @@ cause: the likely reason
  next: what to do
 ```
 
-Search this page for the first words after `error:`. Values stand here as `…`: leave out names, numbers and paths.
+Search this page for the first words after `error:`. Values stand here as `…`: leave out names, numbers, paths.
 
 {codes}
 Three kinds of failures have no entry, for their words are another tool's or your own:
 
-- **A build fails** (1): the summary repeats for each target its stage, its line in the Dockerfile and the last lines
-  of its log. [DOCKER_BUILD_GUIDE.md](DOCKER_BUILD_GUIDE.md) says what is tried again by itself.
-- **The command line is wrong** (2): `No idea what '…' is!`, `Option '--…' needed value and was not given one`. These
-  are invoke's words. `homeport --list` shows the commands, `homeport COMMAND --help` its options.
+- **A build fails** (1): the summary repeats for each target its stage, its line in the Dockerfile and the last
+  lines of its log. [DOCKER_BUILD_GUIDE.md](DOCKER_BUILD_GUIDE.md) says what is tried again by itself.
+- **The command line is wrong** (2): `No idea what '…' is!`, `Option '--…' needed value and was not given one`.
+  These are invoke's words. `homeport --list` shows the commands, `homeport COMMAND --help` its options.
 - **`this is a bug in homeport`** (1): please report it, with the lines above.
 """
 
@@ -83,7 +83,9 @@ def exit_codes() -> str:
     """The table of exit codes, as it stands at the top of errors.py."""
     said = ast.get_docstring(ast.parse((PACKAGE / "errors.py").read_text(encoding="utf-8"))) or ""
     rows = re.findall(r"^(\d+) +(\S.*)$", said, re.MULTILINE)
-    return "".join(["| exit code | meaning |\n| --- | --- |\n", *(f"| {code} | {text} |\n" for code, text in rows)])
+    return "".join(
+        ["| exit code | meaning |\n| --- | --- |\n", *(f"| {code} | {text} |\n" for code, text in rows)]
+    )
 
 
 def section(message: Message) -> str:

@@ -21,12 +21,16 @@ _COMPOSE = "Correct the file there; `docker compose config` must read it, too."
 _SETTING = "Correct it there; docs/homeport.example.toml has every setting with its default."
 _X_HOMEPORT = "Correct it in the Compose file; docs/DEPLOYMENT_GUIDE.md lists what `x-homeport` may have."
 _FRONT = (
-    "Deploy again: fronts that are gone are made anew. `docker logs` of the container `SERVICE.front-...` says why "
-    "it ended."
+    "Deploy again: fronts that are gone are made anew. `docker logs` of the container `SERVICE.front-...` says "
+    "why it ended."
 )
-_ENGINE = "The engine's own words stand above the error. `homeport doctor` looks at the engine; then try again."
+_ENGINE = (
+    "The engine's own words stand above the error. `homeport doctor` looks at the engine; then try again."
+)
 _LAST_WORDS = "The scanner's last lines stand above the error. `homeport doctor` says which scanner is found."
-_BACK = "Read the words before this sentence: they are an entry of their own here. Correct that and deploy again."
+_BACK = (
+    "Read the words before this sentence: they are an entry of their own here. Correct that and deploy again."
+)
 _PATH = "Choose another place, or make it writable."
 
 NOTES: Mapping[str, Note] = {
@@ -80,7 +84,7 @@ NOTES: Mapping[str, Note] = {
     "… An earlier deploy never ended: everything runs as in … again.": Note(_BACK),
     "… Everything runs as before.": Note(_BACK),
     "… doesn't pass its gate: ….": Note(
-        more="Its health check, or the front's connection to it, never succeeded in time (`gate` under [deploy])."
+        more="Its health check, or the front's connection to it, did not succeed in time (`gate` under [deploy])."
     ),
     "… failed and runs as before; the rest of the release runs.": Note(
         "Correct the service and deploy again; its last lines stand above the error."
@@ -95,7 +99,9 @@ NOTES: Mapping[str, Note] = {
     ),
     "its front is no more in ….": Note("Somebody disconnected it: deploy again."),
     "Release … can't be written down.": Note("Rename or remove that volume; `docker volume ls` shows it."),
-    "The front of … doesn't find the new replicas.": Note("Deploy again; `homeport doctor` looks at the engine."),
+    "The front of … doesn't find the new replicas.": Note(
+        "Deploy again; `homeport doctor` looks at the engine."
+    ),
     "The front of … doesn't run any more.": Note(_FRONT),
     "The front of … is in no network any more.": Note(_FRONT),
     "The front of … refuses a command.": Note(_FRONT),
@@ -106,11 +112,15 @@ NOTES: Mapping[str, Note] = {
         "`homeport logs` says why; what it depends on may be gone. Then `homeport deploy`."
     ),
     # -- test
-    "--changed-since needs the build, to know which targets a change can affect.": Note("Leave out --no-build."),
-    "[test.probes.…]: there is no port ….": Note("Ports are numbers from 1 to 65535, the container's own."),
+    "--changed-since needs the build, to know which targets a change can affect.": Note(
+        "Leave out --no-build."
+    ),
+    "[test.probes.…]: there is no port ….": Note("Ports are numbers from 1 to 65535, the container's."),
     "[test] 'start' and 'limit' are seconds, and more than 0.": Note(_SETTING),
     "[test] integration: there is no '…' in ….": Note("Correct the path, or leave the setting out."),
-    "The stack doesn't start.": Note("The logs of its services stand above the error. Correct that, and test again."),
+    "The stack doesn't start.": Note(
+        "The logs of its services stand above the error. Correct that, and test again."
+    ),
     # -- scan
     "The scan was stopped.": Note("Run it again."),
     "There is no trivy on PATH, and its official image can't be run.": Note(
@@ -121,7 +131,7 @@ NOTES: Mapping[str, Note] = {
     ),
     # -- resources
     "The engine has other limits than the files say.": Note(
-        "The differences stand above the error: correct those limits, or ask whether the engine's host can hold them."
+        "The differences stand above the error: correct those limits, or see whether the host can hold them."
     ),
     # -- ci.generate
     "…: '…' can't stand in a workflow.": Note(_SETTING),

@@ -1,4 +1,4 @@
-"""CONTRIBUTING.md, tried: each change that it shows is made in a copy of the code, and does what it is for."""
+"""CONTRIBUTING.md, tried: each change that it shows is made in a copy of the code, and does its work."""
 
 from __future__ import annotations
 

@@ -1,15 +1,15 @@
-"""The guides, tried: every command in a code block of README and docs runs, in a copy of the example, as printed.
+"""The guides, tried: every command in a code block of README and docs runs in a copy of the example, as printed.
 
-The pages are read in the order in which a newcomer would read them, and all commands work on one copy, as one person
-would: what README builds and deploys is there for the guides after it. What isn't run says why in the page's source
-(see tests/support/guides.py); the last test lists those.
+The pages are read in the order in which a newcomer would read them, and all commands work on one copy, as one
+person would: what README builds and deploys is there for the guides after it. What isn't run says why in the
+page's source (see tests/support/guides.py); the last test lists those.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -28,7 +28,7 @@ COMMAND_SECONDS = 240
 def place(
     docker_session: DockerSession, base_images: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Example]:
-    """The copy of the example, a git repository as a user's is; what was deployed is taken away at the end."""
+    """The copy of the example, a git repository as a user's is; what was deployed is removed at the end."""
     folder = tmp_path_factory.mktemp("guides") / "homeiq"
     made = make_example(folder, docker_session, base_images, "guides")
     cache = {"XDG_CACHE_HOME": str(folder.parent / "cache")}
@@ -40,7 +40,9 @@ def place(
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=[block.place for block in BLOCKS])
-def test_the_commands_work_as_printed(block: guides.Block, place: Example, warm_homeport: Warm | None) -> None:
+def test_the_commands_work_as_printed(
+    block: guides.Block, place: Example, warm_homeport: Warm | None
+) -> None:
     for command in block.commands():
         if command.skipped:
             continue
@@ -58,8 +60,6 @@ def _run(command: guides.Command, place: Example, warm_homeport: Warm | None) ->
         "python": [sys.executable],
     }
     if program == "homeport" and warm_homeport is not None:
-        import os
-
         done = warm_homeport.run(words, place.folder, {**os.environ, **variables}, COMMAND_SECONDS)
     else:
         done = run_program([*own.get(program, [program]), *words], place.folder, variables, COMMAND_SECONDS)

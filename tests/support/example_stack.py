@@ -1,4 +1,4 @@
-"""A copy of examples/homeiq that can run beside the example itself: other names, other ports, a tag of its own."""
+"""A copy of examples/homeiq that can run beside the example itself: other names, ports and tag."""
 
 from __future__ import annotations
 
@@ -35,11 +35,9 @@ class Example:
         return done.stdout
 
 
-def make_example(
-    folder: Path, session: DockerSession, base_images: Mapping[str, str], name: str
-) -> Example:
-    """Copy the example into ``folder``, which must not be there yet. ``name`` is in the tag of its images and in its
-    project: no image of another copy helps this one."""
+def make_example(folder: Path, session: DockerSession, base_images: Mapping[str, str], name: str) -> Example:
+    """Copy the example into ``folder``, which must not be there yet. ``name`` is in the tag of its images: none of
+    another copy helps this one."""
     shutil.copytree(EXAMPLE, folder, symlinks=True)
     (folder / ".env").unlink(missing_ok=True)  # what somebody tried there is none of the tests' business
     ports = _names_of_its_own(folder, session.prefix)
