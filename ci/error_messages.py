@@ -1,8 +1,8 @@
 """The errors of the product, read from its code: for each the words, as far as the code has them.
 
 An error's words stand where it is made (``UsageError("...", hint="...")``), so they are found there: every
-call of HomeportError or of a class derived from it. What only a run knows is a hole, ``…``. Words that reach the
-call by a variable, a constant or a parameter are followed to where they are written.
+call of HomeportError or of a class derived from it. What only a run knows is a hole, ``…``. Words that reach
+the call by a variable, a constant or a parameter are followed to where they are written.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ _FEWEST_WORDS = 2
 
 @dataclass(frozen=True)
 class Message:
-    """One error as the code has it. ``causes`` and ``hints`` are the forms that each may take; ``kind`` is its
-    class, ``code`` the exit code of that class, ``modules`` where it is made."""
+    """One error as the code has it. ``causes`` and ``hints`` are the forms that each may take; ``kind`` is
+    its class, ``code`` the exit code of that class, ``modules`` where it is made."""
 
     what: str
     kind: str

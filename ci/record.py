@@ -2,8 +2,8 @@
 
     python ci/record.py examples/homeiq     after `make demo`, or wherever the example's stack is deployed
 
-It builds another version of one service, deploys it and goes back, in this process, and writes what the commands
-print to docs/images/session.svg: on a dark ground of its own, so that it can be read on any page.
+It builds another version of one service, deploys it and goes back, in this process, and writes what the
+commands print to docs/images/session.svg: on a dark ground of its own, so that it can be read on any page.
 """
 
 from __future__ import annotations

@@ -56,15 +56,15 @@ cause: the likely reason
  next: what to do
 ```
 
-Search this page for the first words after `error:`. Values stand here as `…`: leave out names, numbers, paths.
+Search this page for the first words after `error:`. Values stand here as `…`: leave them out.
 
 {codes}
 Three kinds of failures have no entry, for their words are another tool's or your own:
 
-- **A build fails** (1): the summary repeats for each target its stage, its line in the Dockerfile and the last
-  lines of its log. [DOCKER_BUILD_GUIDE.md](DOCKER_BUILD_GUIDE.md) says what is tried again by itself.
-- **The command line is wrong** (2): `No idea what '…' is!`, `Option '--…' needed value and was not given one`.
-  These are invoke's words. `homeport --list` shows the commands, `homeport COMMAND --help` its options.
+- **A build fails** (1): the summary repeats for each target its stage, its line in the Dockerfile and the
+  last lines of its log. [DOCKER_BUILD_GUIDE.md](DOCKER_BUILD_GUIDE.md) says what is tried again by itself.
+- **The command line is wrong** (2): `No idea what '…' is!`, `Option '--…' needed value and was not given
+  one`. These are invoke's words. `homeport --list` shows the commands, `homeport COMMAND --help` its options.
 - **`this is a bug in homeport`** (1): please report it, with the lines above.
 """
 

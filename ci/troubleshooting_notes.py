@@ -21,8 +21,8 @@ _COMPOSE = "Correct the file there; `docker compose config` must read it, too."
 _SETTING = "Correct it there; docs/homeport.example.toml has every setting with its default."
 _X_HOMEPORT = "Correct it in the Compose file; docs/DEPLOYMENT_GUIDE.md lists what `x-homeport` may have."
 _FRONT = (
-    "Deploy again: fronts that are gone are made anew. `docker logs` of the container `SERVICE.front-...` says "
-    "why it ended."
+    "Deploy again: fronts that are gone are made anew. `docker logs` of the container `SERVICE.front-...` "
+    "says why it ended."
 )
 _ENGINE = (
     "The engine's own words stand above the error. `homeport doctor` looks at the engine; then try again."
@@ -84,7 +84,7 @@ NOTES: Mapping[str, Note] = {
     "… An earlier deploy never ended: everything runs as in … again.": Note(_BACK),
     "… Everything runs as before.": Note(_BACK),
     "… doesn't pass its gate: ….": Note(
-        more="Its health check, or the front's connection to it, did not succeed in time (`gate` under [deploy])."
+        more="Neither health check nor the front's connection succeeded in time (`gate` under [deploy])."
     ),
     "… failed and runs as before; the rest of the release runs.": Note(
         "Correct the service and deploy again; its last lines stand above the error."

@@ -36,8 +36,8 @@ class Example:
 
 
 def make_example(folder: Path, session: DockerSession, base_images: Mapping[str, str], name: str) -> Example:
-    """Copy the example into ``folder``, which must not be there yet. ``name`` is in the tag of its images: none of
-    another copy helps this one."""
+    """Copy the example into ``folder``, which must not be there yet. ``name`` is in the tag of its images:
+    none of another copy helps this one."""
     shutil.copytree(EXAMPLE, folder, symlinks=True)
     (folder / ".env").unlink(missing_ok=True)  # what somebody tried there is none of the tests' business
     ports = _names_of_its_own(folder, session.prefix)

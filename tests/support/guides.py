@@ -1,7 +1,7 @@
 """The code blocks of the guides, and the commands in them, as the tests run them.
 
-A block has its language after its fence. One with shell commands (``sh``, or indented) is run, line by line. A
-comment before it says what else is to be known of it or, in backticks first, of the lines that begin so:
+A block has its language after its fence. One with shell commands (``sh``, or indented) is run, line by line.
+A comment before it says what else is to be known of it or, in backticks first, of the lines that begin so:
 
     <!-- not run: a reason -->                       <!-- `homeport scan` not run: a reason -->
     <!-- exits with 1: a reason -->                  <!-- `homeport status` exits with 0 or 1: a reason -->
@@ -43,8 +43,8 @@ class Directive:
 
 @dataclass(frozen=True)
 class Command:
-    """One line: its words, the variables set before them, the exit codes that are right. ``skipped`` is why it
-    isn't run."""
+    """One line: its words, the variables set before them, the exit codes that are right. ``skipped`` is why
+    it isn't run."""
 
     text: str
     argv: tuple[str, ...]
@@ -82,8 +82,8 @@ def guides() -> list[Path]:
 
 
 def blocks(path: Path) -> list[Block]:
-    """All code blocks of a Markdown file, those in lists, too. Raises GuideError for a fence without a language,
-    and for a comment that begins like a directive and is none."""
+    """All code blocks of a Markdown file, those in lists, too. Raises GuideError for a fence without a
+    language, and for a comment that begins like a directive and is none."""
     found: list[Block] = []
     directives: list[Directive] = []
     for token in MarkdownIt("commonmark").parse(path.read_text(encoding="utf-8")):
