@@ -28,9 +28,9 @@ class Example:
     def run(self, *argv: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
         return run_program(argv, self.folder, self.variables, timeout)
 
-    def works(self, *argv: str) -> str:
+    def works(self, *argv: str, timeout: float = 120) -> str:
         """Run a program that must work; returns what it printed on standard output."""
-        done = self.run(*argv)
+        done = self.run(*argv, timeout=timeout)
         assert done.returncode == 0, f"{' '.join(argv)}\n{done.stdout}\n{done.stderr}"
         return done.stdout
 
