@@ -106,7 +106,7 @@ def _read(block: guides.Block) -> None:
     elif block.language == "python":
         ast.parse(block.text)
     else:
-        assert block.language in ("text", "dockerfile", "hcl", "json", "diff", "powershell"), block.language
+        assert block.language in ("text", "dockerfile", "diff", "mermaid"), block.language
 
 
 def test_a_directive_counts_for_the_lines_that_it_names(
