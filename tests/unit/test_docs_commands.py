@@ -26,8 +26,7 @@ PAGES = guides.guides()
 _CALL = re.compile(r"\b(?:homeport|invoke) ([a-z][a-z.]*)\b([^\n`|]*)")
 _OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 OF_OTHERS = {
-    "--call", "--chmod", "--checksum", "--depth", "--dist", "--env-file", "--exclude", "--flag", "--homeport",
-    "--mount", "--no-cache", "--no-cache-dir", "--progress", "--pull", "--tag", "--times", "--update-cache",
+    "--checksum", "--mount", "--no-cache", "--no-cache-dir", "--progress", "--tag", "--update-cache",
 }  # fmt: skip
 """Options of docker, Dockerfiles, git, pytest and others, which stand in the guides without their program."""
 
