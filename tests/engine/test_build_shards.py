@@ -13,15 +13,14 @@ from ruamel.yaml import YAML
 from engine_fixtures import RunHomeport, Sandbox
 
 ROOT = Path(__file__).resolve().parents[2]
-REGISTRY = "127.0.0.1:1"  # nobody answers there: nothing is pushed, this is about what would be
 SHARDS = ("bases", "1/3", "2/3", "3/3")
 
 
 @pytest.fixture
-def example(sandbox: Sandbox) -> Path:
+def example(sandbox: Sandbox, registry: str) -> Path:
     folder = sandbox(ROOT / "examples" / "homeiq")
     (folder / "homeport.toml").write_text(
-        f'[build]\nregistry = "{REGISTRY}"\n[ci]\nshards = 3\n', encoding="utf-8"
+        f'[build]\nregistry = "{registry}"\n[ci]\nshards = 3\n', encoding="utf-8"
     )
     return folder
 

@@ -180,7 +180,7 @@ def test_a_scan_looks_at_every_image_and_its_findings_are_kept(
 
     program.say(image=trivy_report(FLAW))
     runner = Runner(origin, tmp_path / "ill", PUSH | USER, leave_out=without)
-    with pytest.raises(AssertionError, match=FLAW["VulnerabilityID"]):
+    with pytest.raises(AssertionError, match=str(FLAW["VulnerabilityID"])):
         runner.workflow("docker-security-scan.yml")
     assert {ran.step: ran.code for ran in runner.ran if ran.step in ("Scan", "Log out")} == {
         "Scan": 1,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,7 @@ def members(
     return chosen.of(pipeline.shares(found, registry or config.build.registry, times, chosen.count))
 
 
-def show_nothing(shard: str, json: str, document: Mapping[str, Any]) -> int:
+def show_nothing(shard: str, json: str, document: dict[str, Any]) -> int:
     """Say that a shard has nothing in it, which is no failure; ``document`` is what ``--json`` then gets."""
     make_console(sys.stderr if json == "-" else sys.stdout).print(
         f"Nothing to do: there is nothing in shard {shard}, the targets are shared out over fewer.",
