@@ -15,7 +15,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from engine_fixtures import RunHomeport, Sandbox
-from homeport.ci import github
+from homeport.ci import github, gitlab
 from homeport.ci.marked import written
 from homeport.ci.pipeline import Work, make
 from homeport.model.config import BuildConfig, CiConfig
@@ -74,7 +74,7 @@ def test_nobody_finds_anything(workflows: tuple[Path, dict[str, Any]], run_homep
         ("example.azurecr.io/stack", "", "apps/my shop"),
     ],
 )
-def test_nobody_finds_anything_where_an_identity_logs_in(
+def test_nobody_finds_anything_in_a_folder_or_where_an_identity_logs_in(
     tmp_path: Path, registry: str, name: str, folder: str
 ) -> None:
     work = Work({"base": (), "api": ("base",), "web": ("base",)}, ("base", "api", "web"))
@@ -83,6 +83,9 @@ def test_nobody_finds_anything_where_an_identity_logs_in(
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(written(text, {}, folder), encoding="utf-8")
     check_github(tmp_path)
+    (text,) = gitlab.files(make(work, CiConfig(), BuildConfig(registry=registry), {}, folder)).values()
+    (tmp_path / ".gitlab-ci.yml").write_text(text, encoding="utf-8")
+    checked("check-jsonschema", "--builtin-schema", "vendor.gitlab-ci", str(tmp_path / ".gitlab-ci.yml"))
 
 
 def test_the_workflows_of_this_repository_are_up_to_date(sandbox: Sandbox, run_homeport: RunHomeport) -> None:
