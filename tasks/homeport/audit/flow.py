@@ -70,6 +70,8 @@ class Request:
     files: tuple[str, ...] = ()
     """Compose files, as for ``docker compose --file``."""
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    folder: str = ""
+    """The way to the root from git's top level, for SARIF."""
 
 
 def rules() -> int:
@@ -130,7 +132,8 @@ def run(request: Request) -> int:
         write_json(request.json, show.document(sifted, diff, request.apply))
     if request.sarif:
         known = {rule.id: rule for rule in (*(one.rule for one in theirs), *RULES)}
-        write_json(request.sarif, sarif.document(sifted.open, sifted.suppressed, known.values()))
+        found_ = sarif.document(sifted.open, sifted.suppressed, known.values(), folder=request.folder)
+        write_json(request.sarif, found_)
     return EXIT_FAILED if request.check and _bad(sifted, mended_) else 0
 
 
