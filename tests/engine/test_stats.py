@@ -21,7 +21,7 @@ from live_stack import MakeStack
 MIB = 1024**2
 # /dev/shm counts as memory of the container, and the kernel can't drop it as it can a file's cache.
 FILL = "dd if=/dev/zero of=/dev/shm/x bs=1M count=44 2>/dev/null; sleep 1000"
-COMPOSE = {
+COMPOSE: dict[str, dict[str, Any]] = {
     "busy": {
         "command": ["sh", "-c", "while :; do :; done"],
         "deploy": {"resources": {"limits": {"cpus": "0.1", "memory": "64M"}}},
@@ -53,7 +53,10 @@ def pressed(
         yield folder, name
     finally:
         docker(*compose, "down", "--volumes", "--timeout=0")
-        assert leftovers.listed("ps", "--all", "--quiet", f"--filter=label=com.docker.compose.project={name}") == []
+        assert (
+            leftovers.listed("ps", "--all", "--quiet", f"--filter=label=com.docker.compose.project={name}")
+            == []
+        )
 
 
 Stats = dict[str, Any]
@@ -63,7 +66,9 @@ def by_name(document: Stats) -> dict[str, Stats]:
     return {one["name"]: one for one in document["services"] if not one["front"]}
 
 
-def test_pressure_is_found_and_named(pressed: tuple[Path, str], run_homeport: RunHomeport, tmp_path: Path) -> None:
+def test_pressure_is_found_and_named(
+    pressed: tuple[Path, str], run_homeport: RunHomeport, tmp_path: Path
+) -> None:
     folder, name = pressed
     words = ["--seconds", "31", "--interval", "3", "--json", "-", "--report", str(tmp_path), "--check"]
     done = run_homeport(["stats", *words], folder, timeout=120)
@@ -140,8 +145,7 @@ def started(folder: Path, *words: str) -> subprocess.Popen[str]:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_ctrl_c_shows_what_was_seen_so_far(pressed: tuple[Path, str]) -> None:
-    folder, name = pressed
-    process = started(folder, "--seconds", "600", "--services", "busy")
+    process = started(pressed[0], "--seconds", "600", "--services", "busy")
     try:
         time.sleep(5)
         os.kill(process.pid, signal.SIGINT)
@@ -165,7 +169,7 @@ def test_a_socket_that_is_not_there_means_the_command(
         raise api.NoDirectWay
 
     monkeypatch.setattr(api, "socket_path", nowhere)
-    folder, name = pressed
+    name = pressed[1]
     assert not usage.directly()
     ids = usage.active(name, direct=False)
     readings = usage.read(list(ids), direct=False)
@@ -195,8 +199,12 @@ def test_what_can_not_be_watched_is_exit_2(
     assert said in done.stderr
 
 
-def test_a_stack_that_does_not_run(pressed: tuple[Path, str], run_homeport: RunHomeport, tmp_path: Path) -> None:
-    (tmp_path / "compose.yml").write_text('{"name": "homeport-none", "services": {"a": {"image": "x"}}}', "utf-8")
+def test_a_stack_that_does_not_run(
+    pressed: tuple[Path, str], run_homeport: RunHomeport, tmp_path: Path
+) -> None:
+    (tmp_path / "compose.yml").write_text(
+        '{"name": "homeport-none", "services": {"a": {"image": "x"}}}', "utf-8"
+    )
     done = run_homeport(["stats"], tmp_path, timeout=60)
     assert done.returncode == 2
     assert "Nothing of the stack homeport-none runs." in done.stderr
@@ -211,7 +219,10 @@ def test_what_homeport_deployed_has_fronts(stack: MakeStack) -> None:
     made = stack({"healthcheck": {"test": ["CMD", "true"], "interval": "30s"}})
     made.homeport("deploy", "--zero-downtime")
     found = made.homeport("stats", "--seconds", "3").document["services"]
-    assert [(one["name"], one["front"], one["running"]) for one in found] == [("app", False, 1), ("app", True, 1)]
+    assert [(one["name"], one["front"], one["running"]) for one in found] == [
+        ("app", False, 1),
+        ("app", True, 1),
+    ]
     assert all(one["peak_memory"] > MIB for one in found)
     made.change("app", VERSION="2")
     process = made.start("stats", "--seconds", "15", "--json", str(made.folder / "x.json"))

@@ -86,7 +86,13 @@ def test_memory_is_counted_as_docker_stats_does(memory: Document | None, used: i
     assert memory_of({"memory_stats": memory}) == used
 
 
-LINE = {"Container": "4f5e", "CPUPerc": "12.50%", "MemUsage": "1.5MiB / 7.7GiB", "NetIO": "1.2kB / 3MB", "PIDs": "1"}
+LINE = {
+    "Container": "4f5e",
+    "CPUPerc": "12.50%",
+    "MemUsage": "1.5MiB / 7.7GiB",
+    "NetIO": "1.2kB / 3MB",
+    "PIDs": "1",
+}
 
 
 def test_a_reading_from_the_command() -> None:
@@ -94,15 +100,25 @@ def test_a_reading_from_the_command() -> None:
     assert found is not None
     name, reading = found
     assert name == "4f5e"
-    assert (reading.cores, reading.memory, reading.received, reading.sent) == (0.125, 1572864, 1200, 3_000_000)
+    assert (reading.cores, reading.memory, reading.received, reading.sent) == (
+        0.125,
+        1572864,
+        1200,
+        3_000_000,
+    )
     assert reading.periods is None
 
 
 @pytest.mark.parametrize(
     "line",
-    ["", "{", "[]", "null", json.dumps({**LINE, "CPUPerc": "--"}), json.dumps({**LINE, "MemUsage": "-- / --"}),
-     json.dumps({**LINE, "NetIO": "--"}), json.dumps({**LINE, "Container": None, "CPUPerc": None})],
-)  # fmt: skip
+    [
+        *("", "{", "[]", "null"),
+        json.dumps({**LINE, "CPUPerc": "--"}),
+        json.dumps({**LINE, "MemUsage": "-- / --"}),
+        json.dumps({**LINE, "NetIO": "--"}),
+        json.dumps({**LINE, "CPUPerc": None}),
+    ],
+)
 def test_a_line_that_says_nothing(line: str) -> None:
     assert usage.parse_line(line) is None
 

@@ -129,7 +129,9 @@ def test_what_was_killed_or_started_again_is_a_warning() -> None:
     assert "the host had none left" in one(used(member(killed=True), [])).what
     again = used(member(), steady(3, 0.1), last={"shop-api-1": member(restarts=3)})
     assert one(again).what == "was started again 3 times while watched"
-    assert one(used(member(), [], last={"shop-api-1": member(restarts=1)})).what.endswith("once while watched")
+    assert one(used(member(), [], last={"shop-api-1": member(restarts=1)})).what.endswith(
+        "once while watched"
+    )
 
 
 def test_a_front_has_no_limits_to_change_but_may_die() -> None:
@@ -145,7 +147,14 @@ def idle(seconds: int = 60, *, cores: float = 0.01, memory: int = 10 * MIB, rese
 
 @pytest.mark.parametrize(
     ("cores", "reserved", "said"),
-    [(0.01, 0.5, True), (0.124, 0.5, True), (0.126, 0.5, False), (0.01, 0.1, False), (0.0, 0.1, True), (0.0, 0.0, False)],
+    [
+        (0.01, 0.5, True),
+        (0.124, 0.5, True),
+        (0.126, 0.5, False),
+        (0.01, 0.1, False),
+        (0.0, 0.1, True),
+        (0.0, 0.0, False),
+    ],
 )
 def test_far_more_cores_reserved_than_used(cores: float, reserved: float, said: bool) -> None:
     found = advise([idle(cores=cores)], Context(reserved_cores={"api": reserved}))
@@ -160,7 +169,8 @@ def test_the_words_of_reserved_cores() -> None:
 
 
 @pytest.mark.parametrize(
-    ("reserved", "said"), [(512 * MIB, True), (43 * MIB, True), (41 * MIB, False), (40 * MIB, False), (0, False)]
+    ("reserved", "said"),
+    [(512 * MIB, True), (43 * MIB, True), (41 * MIB, False), (40 * MIB, False), (0, False)],
 )
 def test_far_more_memory_reserved_than_used(reserved: int, said: bool) -> None:
     found = advise([idle(reserved=reserved)], HOST)
@@ -188,7 +198,8 @@ def test_over_reserved_takes_time_to_tell(seconds: int, said: int) -> None:
 
 def test_a_time_that_is_too_short_says_so() -> None:
     assert too_short([idle(5)], 5.0) == (
-        "Watched for 5.0 s: too short to tell what is over-reserved (30 s at least, better an hour of usual load).",
+        "Watched for 5.0 s: too short to tell what is over-reserved "
+        "(30 s at least, better an hour of usual load).",
     )
     # One that was started meanwhile, in a watch that is long enough.
     assert too_short([idle(5)], 60.0) == ("Seen for too short a time to tell what is over-reserved: api.",)

@@ -14,7 +14,7 @@ from homeport.engine.limits import Held
 from homeport.errors import EnvironmentProblem, UsageError, WorkFailed
 from homeport.stats import flow
 from homeport.stats.measure import Seen
-from stats_samples import MIB, member, seen, steady
+from stats_samples import member, seen, steady
 
 PROJECT = {
     "name": "shop",
@@ -70,7 +70,9 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         (3601, 1, "3601 looks, more than 3600"),
     ],
 )
-def test_times_that_can_not_be_watched(request_: flow.Request, seconds: int, interval: int, said: str) -> None:
+def test_times_that_can_not_be_watched(
+    request_: flow.Request, seconds: int, interval: int, said: str
+) -> None:
     """Before the engine is asked anything: there is none here."""
     with pytest.raises(UsageError) as caught:
         flow.run(replace(request_, seconds=seconds, interval=interval))
@@ -85,7 +87,7 @@ def test_times_that_can(request_: flow.Request, seconds: int, interval: int) -> 
 def test_the_interval_that_is_proposed_is_taken(request_: flow.Request) -> None:
     with pytest.raises(UsageError) as caught:
         flow.check(replace(request_, seconds=100_000))
-    flow.check(replace(request_, seconds=100_000, interval=int(caught.value.hint.split()[-1])))
+    flow.check(replace(request_, seconds=100_000, interval=int(caught.value.hint.split()[-1].rstrip("."))))
 
 
 def test_everything_that_runs_is_watched(request_: flow.Request, runs: dict[str, Any], capsys: Any) -> None:
@@ -105,7 +107,11 @@ def test_some_services(request_: flow.Request, runs: dict[str, Any], capsys: Any
 
 @pytest.mark.parametrize(
     ("name", "cause"),
-    [("wbe", "did you mean 'web'?"), ("batch", "The Compose file has it, but it isn't started."), ("zzz", "")],
+    [
+        ("wbe", "did you mean 'web'?"),
+        ("batch", "The Compose file has it, but it isn't started."),
+        ("zzz", ""),
+    ],
 )
 def test_a_service_that_does_not_run(
     request_: flow.Request, runs: dict[str, Any], name: str, cause: str
@@ -170,7 +176,9 @@ def test_json_and_report(request_: flow.Request, runs: dict[str, Any], tmp_path:
     assert "stats.html" in capsys.readouterr().out
 
 
-def test_json_on_standard_output_is_alone_there(request_: flow.Request, runs: dict[str, Any], capfdbinary: Any) -> None:
+def test_json_on_standard_output_is_alone_there(
+    request_: flow.Request, runs: dict[str, Any], capfdbinary: Any
+) -> None:
     assert flow.run(replace(request_, json="-")) == 0
     captured = capfdbinary.readouterr()
     assert json.loads(captured.out)["schema"] == "homeport.stats/1"

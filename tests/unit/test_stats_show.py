@@ -44,7 +44,18 @@ def test_without_limits() -> None:
 
 
 def test_what_is_not_known_is_a_dash() -> None:
-    assert cells(used(member(held=LIMITED), [])) == ["api", "-", "-", "0.5", "-", "-", "64.0 MiB", "-", "-", "0"]
+    assert cells(used(member(held=LIMITED), [])) == [
+        "api",
+        "-",
+        "-",
+        "0.5",
+        "-",
+        "-",
+        "64.0 MiB",
+        "-",
+        "-",
+        "0",
+    ]
     # The docker command doesn't say how often it was stopped.
     one = used(member(held=LIMITED), steady(4, 0.25))
     assert cells(one)[4] == "0 %"
@@ -57,7 +68,7 @@ def test_a_little_throttling_is_not_none() -> None:
 
 def test_replicas_are_one_row() -> None:
     parts = [(member(name=name, held=LIMITED), steady(3, 0.1)) for name in "ab"]
-    assert cells(services(seen(parts))[0])[:4] == ["api ×2", "0.20", "0.20", "2×0.5"]
+    assert cells(services(seen(parts))[0])[:4] == ["api x2", "0.20", "0.20", "2x 0.5"]
 
 
 @pytest.mark.parametrize(
@@ -81,7 +92,9 @@ def test_one_of_two_that_ended() -> None:
     assert show.notes(one) == ("1 exited",)
 
 
-def everything(**more: Any) -> tuple[Seen, tuple[ServiceUse, ...], tuple[advice.Advice, ...], tuple[str, ...]]:
+def everything(
+    **more: Any,
+) -> tuple[Seen, tuple[ServiceUse, ...], tuple[advice.Advice, ...], tuple[str, ...]]:
     parts = [
         (member("api", held=LIMITED, name="a"), steady(41, 0.5, throttled=0.6, stopped=0.3)),
         (member("api", front=True, name="f"), steady(41, 0.01)),
@@ -96,7 +109,12 @@ def test_the_document() -> None:
     facts, found, advised, said = everything()
     document = json.loads(json.dumps(show.document("shop", found, advised, said, facts, {"web": 0.5})))
     assert document["schema"] == "homeport.stats/1"
-    assert (document["stack"], document["seconds"], document["looks"], document["ok"]) == ("shop", 40.0, 41, False)
+    assert (document["stack"], document["seconds"], document["looks"], document["ok"]) == (
+        "shop",
+        40.0,
+        41,
+        False,
+    )
     api, front, web = document["services"]
     assert (api["name"], front["front"], web["name"]) == ("api", True, "web")
     assert api["cores"] == 0.5

@@ -20,7 +20,8 @@ from homeport.commands.test import test
 
 namespace = Collection()
 for _task in (
-    build, test, scan, deploy, rollback, status, stats, logs, releases, unlock, down, resources, audit, doctor, init,
+    build, test, scan, deploy, rollback, status, stats, logs, releases, unlock, down, resources, audit,
+    doctor, init,
 ):  # fmt: skip
     namespace.add_task(_task)
 _ci = Collection("ci")

@@ -13,7 +13,7 @@ from homeport.commands.adapter import command, names, whole_number
         "seconds": "How long to watch (default: 30).",
         "interval": "Seconds between two looks (default: 1).",
         "services": "Only these services, separated by commas (default: all that run).",
-        "check": "Exit with 1 if there is a warning: throttled, near its memory limit, killed, started again.",
+        "check": "Exit with 1 if there is a warning: throttled, near a memory limit, killed, restarted.",
         "file": "Compose files, separated by commas (default: where Compose looks).",
         "json": "Write what was seen as JSON; '-' is standard output.",
         "report": "Write an HTML page and JSON into this folder.",

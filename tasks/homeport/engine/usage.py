@@ -1,7 +1,7 @@
 """What the engine counts of containers: processor time, memory, network, throttling; and their limits.
 
-Counts: https://docs.docker.com/reference/api/engine/, "Get container stats based on resource usage". Times are
-nanoseconds there, with cgroup v1 as with v2, whose own are microseconds (moby, daemon: ``statsV2``).
+Counts: https://docs.docker.com/reference/api/engine/, "Get container stats based on resource usage". Times
+are nanoseconds, with cgroup v1 as with v2, whose own are microseconds (moby, daemon: ``statsV2``).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import json
 import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -35,8 +35,8 @@ class Silent(Exception):
 class Reading:
     """What the engine had counted of one container at one time.
 
-    ``at`` is in seconds since the epoch, ``cpu`` and ``throttled_seconds`` are seconds of processor time since
-    the container started, sizes are bytes. ``received`` and ``sent`` are None where it has no network of its
+    ``at`` is in seconds since the epoch, ``cpu`` and ``throttled_seconds`` are seconds of processor time
+    since its start, sizes are bytes. ``received`` and ``sent`` are None where it has no network of its
     own. ``periods`` are those in which it wanted to run under its limit of cores, ``throttled`` those of them
     in which it was stopped (https://docs.kernel.org/scheduler/sched-bwc.html); None where the engine isn't
     asked directly: then ``cores`` says how many it used of late, and ``cpu`` nothing.
@@ -58,7 +58,7 @@ class Member:
     """A container of a stack, its limits, and whether the kernel killed a process of it for its memory."""
 
     container: Container
-    held: Held = Held()
+    held: Held = field(default_factory=Held)
     killed: bool = False
 
     @property
@@ -127,7 +127,9 @@ def read(ids: Sequence[str], *, direct: bool) -> dict[str, Reading]:
         said = _command(["stats", "--no-stream", "--no-trunc", "--format=json", *ids])
         return dict(filter(None, map(parse_line, said.splitlines())))
     answers = _asked([f"/containers/{one}/stats?stream=false&one-shot=true" for one in ids])
-    found = {one: parse(document) for one, (status, document) in zip(ids, answers, strict=True) if status == 200}
+    found = {
+        one: parse(document) for one, (status, document) in zip(ids, answers, strict=True) if status == 200
+    }
     return {one: reading for one, reading in found.items() if reading}
 
 
@@ -172,7 +174,7 @@ def size_of(text: str) -> int:
     match = _SIZE.fullmatch(text.strip())
     if not match:
         raise ValueError(text)
-    return round(float(match[1]) * (1024 if match[3] else 1000) ** _POWERS[match[2]])
+    return round(float(match[1]) * float((1024 if match[3] else 1000) ** _POWERS[match[2]]))
 
 
 def _seconds(text: str) -> float:

@@ -1,4 +1,4 @@
-"""The labels by which homeport knows its own containers again: whose they are, and what they are there for."""
+"""The labels by which homeport knows its own containers: whose they are, and what they are there for."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What to change about the limits, by what was seen. Pure.
 
-``homeport resources`` only adds limits that a service lacks, so advice about one that is there names the line of
-the Compose file.
+``homeport resources`` only adds limits that a service lacks, so advice about one that is there names the line
+of the Compose file.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ SOME_THROTTLING = 0.05
 """The share worth a word: one in twenty of its moments of work takes up to 0.1 s longer."""
 
 MINIMUM_PERIODS = 20
-"""Periods are 0.1 s long (the engine's default) and counted only while a service works: in less than 2 s of work
-one burst decides the share."""
+"""Periods are 0.1 s long (the engine's default) and counted only while a service works: in less than 2 s of
+work one burst decides the share."""
 
 NEAR_LIMIT = 0.9
 """The share of its memory that is too much: the kernel kills what goes over, and a tenth is what an allocator
@@ -37,8 +37,8 @@ ROOM = 0.75
 """How full a limit should be after it was raised: under :data:`SOON_NEAR`, so that the advice ends."""
 
 CORES_MARGIN = 1.1
-"""What is wanted is worked out from time that was spent stopped, and that counts only when its period of 0.1 s
-ends: in readings of a second it may be a tenth too little."""
+"""What is wanted is worked out from time that was spent stopped, and that counts only when its period of
+0.1 s ends: in readings of a second it may be a tenth too little."""
 
 OVER_RESERVED = 0.25
 """Far over-reserved is four times as much as was used at most: less lies between one hour and another."""
@@ -48,8 +48,8 @@ WORTH_MEMORY = 32 * 1024**2
 """What is worth a change: less makes no room for another service."""
 
 MINIMUM_SECONDS = 30.0
-"""Under this nothing is said to be over-reserved: that something isn't used is seen only by waiting, and a health
-check comes round every 30 s by default (Compose specification, ``interval``)."""
+"""Under this nothing is said to be over-reserved: that something isn't used is seen only by waiting, and a
+health check comes round every 30 s by default (Compose specification, ``interval``)."""
 
 _STEP_CORES = 0.25
 """The tiers are in steps of this (model/tiers.py)."""
@@ -132,7 +132,9 @@ def _ended(service: ServiceUse) -> Iterator[Advice]:
         limit = killed[-1].member.held.memory
         most = f"the limit is {binary_size(limit)}" if limit else "it has no limit: the host had none left"
         fix = f"Raise deploy.resources.limits.memory of {service.name}; {logs}" if limit else logs
-        yield Advice("killed", Severity.WARNING, name, f"the kernel killed a process for its memory; {most}", fix)
+        yield Advice(
+            "killed", Severity.WARNING, name, f"the kernel killed a process for its memory; {most}", fix
+        )
     if service.restarts:
         times = "once" if service.restarts == 1 else f"{service.restarts} times"
         yield Advice("restarts", Severity.WARNING, name, f"was started again {times} while watched", logs)

@@ -63,7 +63,7 @@ def check(request: Request) -> None:
         wide = -(-request.seconds // MOST_LOOKS)
         raise UsageError(
             f"That would be {request.seconds // request.interval} looks, more than {MOST_LOOKS}.",
-            hint=f"Look less often: --interval {wide}.",
+            hint=f"Look less often, for example --interval {wide}.",
         )
 
 
@@ -149,9 +149,10 @@ def _running(found: stacks.Found, direct: bool, request: Request) -> set[str]:
     for name in request.services:
         if name not in running:
             stopped = name in (found.document.get("services") or {})
+            cause = "The Compose file has it, but it isn't started."
             raise UsageError(
                 f"No container of a service '{name}' runs.",
-                cause="The Compose file has it, but it isn't started." if stopped else did_you_mean(name, running),
+                cause=cause if stopped else did_you_mean(name, running),
                 hint=f"Running: {', '.join(sorted(running))}.",
             )
     return set(request.services) or running

@@ -13,10 +13,11 @@ from homeport.engine.usage import Member, Reading
 class Seen:
     """What was seen of a stack: the facts that all else is worked out from.
 
-    ``ticks`` are the times at which it was looked at, in seconds since the watch began. By container: ``first``
-    and ``last`` what it was, ``readings`` the number of the tick with what was counted then, ``states`` its
-    state at the end ("removed" if it was gone), ``paused`` at how many ticks it was paused. ``gaps`` is how
-    often the engine gave no answer; ``silent``: it gave none at the end. ``direct``: it was asked by its socket.
+    ``ticks`` are the times at which it was looked at, in seconds since the watch began. By container:
+    ``first`` and ``last`` what it was, ``readings`` the number of the tick with what was counted then,
+    ``states`` its state at the end ("removed" if it was gone), ``paused`` at how many ticks it was paused.
+    ``gaps`` is how often the engine gave no answer; ``silent``: it gave none at the end. ``direct``: it was
+    asked by its socket.
     """
 
     ticks: tuple[float, ...]
@@ -40,7 +41,7 @@ class Interval:
     """What a container did between two readings, ``tick`` being the later one's number.
 
     ``cores`` are those it used on average, ``wanted`` those it would have used without its limit, as far as
-    that can be told: the time for which it was stopped counts as if it had run. ``memory`` is that of its end.
+    that can be told: the time for which it was stopped counts as if it had run. ``memory`` is that then.
     """
 
     tick: int
@@ -177,6 +178,7 @@ def services(seen: Seen, last: int = 0) -> tuple[ServiceUse, ...]:
         groups.setdefault((member.service, member.front), []).append(name)
     found = []
     for (service, front), names in sorted(groups.items()):
+        names.sort(key=lambda name: seen.first[name].container.name)
         used = {name: _container(seen, name, since) for name in names}
         memory = {name: {tick: one.memory for tick, one in seen.readings.get(name, ())} for name in names}
         points = tuple(_points(seen, used.values(), memory.values(), since))

@@ -22,8 +22,8 @@ _GRID = "display:grid;grid-template-columns:repeat(auto-fit,minmax(330px,1fr));g
 _CSS = {Severity.ERROR: "failed", Severity.WARNING: "failed", Severity.NOTE: "skipped"}
 _ABOUT = (
     "Cores and memory of all containers of a service together; the dashed line is what their limits allow. "
-    "Memory is counted as 'docker stats' does: without the file cache that could be dropped. Throttled is, of "
-    "the container that was stopped most, the share of its periods of 0.1 s of work in which that happened."
+    "Memory is counted as 'docker stats' does: without the file cache that could be dropped. Throttled is, "
+    "of the container that was stopped most, the share of its periods of 0.1 s in which that happened."
 )
 
 

@@ -17,7 +17,7 @@ _BASE = "stroke:var(--hp-line);stroke-width:1"
 
 
 def svg(title: str, points: Sequence[tuple[float, float]], span: float, limit: float, words: str) -> str:
-    """A curve of ``points`` (seconds, amount) over ``span`` seconds, with a line at ``limit`` (0: there is none).
+    """A curve of ``points`` (seconds, amount) over ``span`` seconds, with a line at ``limit`` (0: none).
 
     ``words`` say the same as text. A limit far above everything isn't drawn: the curve would be flat.
     """
@@ -44,7 +44,9 @@ def svg(title: str, points: Sequence[tuple[float, float]], span: float, limit: f
         parts.append(element("polyline", {"style": _CURVE, "points": " ".join(places)}))
     if shown:
         parts.append(
-            element("line", {"style": _LIMIT, "x1": _LEFT, "x2": WIDTH - _LEFT, "y1": y(limit), "y2": y(limit)})
+            element(
+                "line", {"style": _LIMIT, "x1": _LEFT, "x2": WIDTH - _LEFT, "y1": y(limit), "y2": y(limit)}
+            )
         )
     attributes: dict[str, str | float] = {
         "xmlns": "http://www.w3.org/2000/svg",

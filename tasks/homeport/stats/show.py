@@ -22,7 +22,7 @@ NO_LIMIT = "no limit"
 _WINDOW = 10
 """The live table shows what happened in so many of the last looks."""
 _STYLES = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "dim"}
-_FIGURES = ("cores", "peak", "limit", "throttled", "memory", "limit", "in", "out", "restarts")
+_FIGURES = ("cores", "peak", "cpu limit", "throttled", "memory", "mem limit", "in", "out", "restarts")
 
 
 class Watching:
@@ -30,7 +30,9 @@ class Watching:
 
     def __init__(self, console: Console, duration: float) -> None:
         self._duration = duration
-        self._live = Live(console=console, refresh_per_second=4, transient=True) if console.is_terminal else None
+        self._live = (
+            Live(console=console, refresh_per_second=4, transient=True) if console.is_terminal else None
+        )
         self._console = console
 
     def __enter__(self) -> Watching:
@@ -50,8 +52,8 @@ class Watching:
         found = services(seen, _WINDOW)
         most = max(3, self._console.height - 4)
         # Those that use most of the processor are worth the screen, where there isn't room for all.
-        busy = sorted(found, key=lambda one: -one.cores)[:most]
-        shown = [one for one in found if one in busy] if len(found) > most else found
+        busy = {(one.name, one.front) for one in sorted(found, key=lambda one: -one.cores)[:most]}
+        shown = [one for one in found if (one.name, one.front) in busy]
         more = f"  (+{len(found) - most} more)" if len(found) > most else ""
         words = f"{seconds(seen.seconds)} of {seconds(self._duration)}, Ctrl-C ends it{more}"
         return Group(table(shown, seen.direct), Text(words, style="dim"))
@@ -73,13 +75,13 @@ def table(found: Iterable[ServiceUse], direct: bool) -> Table:
 def label(one: ServiceUse) -> str:
     """A service's name, that of its front, and how many containers it has if not one."""
     front = " (front)" if one.front else ""
-    return printable(one.name) + front + (f" ×{one.count}" if one.count > 1 else "")
+    return printable(one.name) + front + (f" x{one.count}" if one.count > 1 else "")
 
 
 def figures(one: ServiceUse, direct: bool) -> tuple[str, ...]:
     """The cells of a service under the headings; ``direct``: the engine says how often it was throttled."""
     held = one.newest.member.held
-    times = f"{one.count}×" if one.count > 1 else ""
+    times = f"{one.count}x " if one.count > 1 else ""
     some = one.measured
     stopped = "0 %" if not one.throttled else f"{max(one.throttled * 100, 1):.0f} %"
     return (
@@ -102,7 +104,10 @@ def cores(value: float) -> str:
 def notes(one: ServiceUse) -> tuple[str, ...]:
     """What else happened to its containers."""
     ended = [used.state for used in one.containers if used.state not in ("running", "paused")]
-    words = [f"{ended.count(state)} {state}" if len(one.containers) > 1 else state for state in dict.fromkeys(ended)]
+    words = [
+        f"{ended.count(state)} {state}" if len(one.containers) > 1 else state
+        for state in dict.fromkeys(ended)
+    ]
     if any(used.paused or used.state == "paused" for used in one.containers):
         words.append("paused")
     if any(used.member.killed for used in one.containers):
@@ -111,7 +116,11 @@ def notes(one: ServiceUse) -> tuple[str, ...]:
 
 
 def result(
-    found: Sequence[ServiceUse], advised: Iterable[Advice], remarks: Iterable[str], seen: Seen, console: Console
+    found: Sequence[ServiceUse],
+    advised: Iterable[Advice],
+    said: Iterable[str],
+    seen: Seen,
+    console: Console,
 ) -> None:
     """The table at the end, the advice below it, and what can't be said."""
     console.print(table(found, seen.direct))
@@ -120,7 +129,7 @@ def result(
         head = (f"{one.severity.value}: ", _STYLES[one.severity])
         console.print(Text.assemble(head, f"{printable(one.service)}: {one.what}"), soft_wrap=True)
         console.print(Text.assemble((" next: ", "bold"), one.fix), soft_wrap=True)
-    for line in remarks:
+    for line in said:
         console.print(Text(line, style="dim"), soft_wrap=True)
 
 
