@@ -36,6 +36,13 @@ COMPOSE: dict[str, dict[str, Any]] = {
     },
     "twin": {"command": ["sleep", "1000"], "scale": 2},
 }
+# Its one process is killed, and after the restart its state says nothing of that any more.
+LEAKS = {
+    "command": ["sh", "-c", "sleep 2; exec dd if=/dev/zero of=/dev/shm/x bs=1M count=44"],
+    "shm_size": "64m",
+    "restart": "always",
+    "deploy": {"resources": {"limits": {"memory": "16M"}}},
+}
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +64,24 @@ def pressed(
             leftovers.listed("ps", "--all", "--quiet", f"--filter=label=com.docker.compose.project={name}")
             == []
         )
+
+
+def test_a_process_that_is_killed_and_started_again(
+    docker_session: DockerSession, tiny_image: str, run_homeport: RunHomeport, tmp_path: Path
+) -> None:
+    project = {"name": docker_session.name("leaks"), "services": {"leaks": {"image": tiny_image, **LEAKS}}}
+    (tmp_path / "compose.yml").write_text(json.dumps(project), encoding="utf-8")
+    compose = ("compose", f"--file={tmp_path / 'compose.yml'}")
+    try:
+        docker(*compose, "up", "--detach")
+        done = run_homeport(["stats", "--seconds", "9", "--json", "-"], tmp_path, timeout=60)
+    finally:
+        docker(*compose, "down", "--timeout=0")
+    document = json.loads(done.stdout)
+    (one,) = document["services"][0]["containers"]
+    assert one["kills"] >= 1
+    assert one["restarts"] >= 1
+    assert {item["kind"] for item in document["advice"]} == {"killed", "restarts"}
 
 
 Stats = dict[str, Any]

@@ -202,6 +202,27 @@ def test_an_engine_that_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
         usage.read(["a"], direct=True)
 
 
+def test_kills_in_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def lines(path: str) -> list[Any]:
+        asked.append(path)
+        return [{"Actor": {"ID": "a"}}, {"Actor": {"ID": "b"}}, {"Actor": {"ID": "a"}}]
+
+    monkeypatch.setattr(api, "get_lines", lines)
+    assert usage.kills("shop", 1.5, 2.25, direct=True) == ["a", "b", "a"]
+    assert asked[0].startswith("/events?since=1.500000&until=2.250000&filters=%7B")
+    assert usage.kills("shop", 1.5, 2.25, direct=False) == []
+    assert len(asked) == 1
+
+    def refuse(path: str) -> Any:
+        raise api.NoDirectWay
+
+    monkeypatch.setattr(api, "get_lines", refuse)
+    with pytest.raises(usage.Silent):
+        usage.kills("shop", 1.5, 2.25, direct=True)
+
+
 def test_the_docker_command_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     said = {"ps": "a running\nb paused\n", "stats": f"{json.dumps({**LINE, 'Container': 'a'})}\n"}
     asked: list[list[str]] = []

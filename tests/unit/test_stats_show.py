@@ -22,7 +22,7 @@ LIMITED = Held(0.5, 64 * MIB)
 def rows(found: list[ServiceUse], *, direct: bool = True, width: int = 140) -> list[list[str]]:
     """The table's lines, each split into its cells."""
     console = Console(file=io.StringIO(), width=width, highlight=False)
-    console.print(show.table(found, direct))
+    console.print(show.table(found, direct, width))
     text = console.file.getvalue()  # type: ignore[attr-defined]
     return [[part for part in line.split("  ") if part.strip()] for line in text.splitlines()]
 
@@ -79,11 +79,21 @@ def test_replicas_are_one_row() -> None:
         ({"states": {"shop-api-1": "paused"}}, "paused"),
         ({"paused": {"shop-api-1": 2}}, "paused"),
         ({"last": {"shop-api-1": member(killed=True)}}, "killed for memory"),
+        ({"kills": {"shop-api-1": 1}}, "killed for memory"),
         ({}, ""),
     ],
 )
 def test_what_else_happened(more: dict[str, Any], said: str) -> None:
     assert ", ".join(show.notes(used(member(), steady(3, 0.1), **more))) == said
+
+
+def test_a_narrow_screen_has_what_limits() -> None:
+    one = used(member("a-service-of-some-length", held=LIMITED), steady(4, 0.25, throttled=0.5))
+    (heads, row) = rows([one], width=80)
+    assert [head.strip() for head in heads] == [
+        "service", "cores", "cpu limit", "throttled", "memory", "mem limit", "restarts",
+    ]  # fmt: skip
+    assert [part.strip() for part in row][-2:] == ["64.0 MiB", "0"]
 
 
 def test_one_of_two_that_ended() -> None:

@@ -30,6 +30,8 @@ class Engine:
         self.asked = 0
         self.reset: set[str] = set()
         self.interrupt_at = -1
+        self.killed: list[float] = []
+        """When a process of "a" was killed."""
 
     def active(self, stack: str, *, direct: bool) -> Look:
         assert (stack, direct) == ("shop", True)
@@ -51,7 +53,13 @@ class Engine:
     def members(self, names: Iterable[str], *, direct: bool) -> dict[str, Member]:
         return {name: self.known[name] for name in names if name in self.known}
 
+    def kills(self, stack: str, since: float, until: float, *, direct: bool) -> list[str]:
+        return ["a" for at in self.killed if since <= at < until]
+
     def monotonic(self) -> float:
+        return self.now
+
+    def time(self) -> float:
         return self.now
 
     def sleep(self, seconds: float) -> None:
@@ -68,7 +76,7 @@ def watch(monkeypatch: pytest.MonkeyPatch) -> Watch:
 
     def run(engine: Engine, seconds: float = 3, interval: float = 1, **more: Any) -> Seen:
         monkeypatch.setattr(watching, "time", engine)
-        for name in ("active", "read", "members"):
+        for name in ("active", "read", "members", "kills"):
             monkeypatch.setattr(usage, name, getattr(engine, name))
         return watching.watch("shop", seconds, interval, direct=True, **more)
 
@@ -172,6 +180,13 @@ def test_restarts_are_read_at_the_end_and_when_counts_go_back(watch: Watch) -> N
     seen = watch(engine, show=restart)
     assert known == [0, 2, 2, 2]
     assert (seen.first["a"].container.restarts, seen.last["a"].container.restarts) == (0, 2)
+
+
+def test_every_kill_counts_once(watch: Watch) -> None:
+    """Those before it was watched count by its state, and those of a look without an answer by the next."""
+    engine = Engine([{"a": "running"}, None, {"a": "running"}], [API], slow=0.1)
+    engine.killed = [99.0, 100.05, 101.05, 101.5, 102.0]
+    assert watch(engine, 3).kills == {"a": 4}
 
 
 def test_a_look_without_an_answer_is_a_gap(watch: Watch) -> None:

@@ -133,6 +133,24 @@ def read(ids: Sequence[str], *, direct: bool) -> dict[str, Reading]:
     return {one: reading for one, reading in found.items() if reading}
 
 
+def kills(project: str, since: float, until: float, *, direct: bool) -> list[str]:
+    """The containers of which the kernel killed a process for its memory in this time, each that often.
+
+    Times are in seconds since the epoch. A container that starts again after it doesn't tell any more: its
+    state is new. The engine remembers its last 256 events, of all containers (moby, daemon/events). Without
+    its socket nobody knows how its clock differs from this one, and nothing is told. Raises Silent.
+    """
+    if not direct:
+        return []
+    wanted = {"type": ["container"], "event": ["oom"], "label": [f"{PROJECT_LABEL}={project}"]}
+    filters = quote(json.dumps(wanted))
+    try:
+        events = api.get_lines(f"/events?since={since:.6f}&until={until:.6f}&filters={filters}")
+    except api.NoDirectWay as error:
+        raise Silent from error
+    return [str(event["Actor"]["ID"]) for event in events]
+
+
 def parse(document: Mapping[str, Any]) -> Reading | None:
     """A reading from the API's document; None of a container that doesn't run: it has the year 1 there."""
     at = _seconds(str(document.get("read") or ""))

@@ -127,13 +127,15 @@ def _of(service: ServiceUse, context: Context) -> Iterator[Advice]:
 def _ended(service: ServiceUse) -> Iterator[Advice]:
     name = _name(service)
     logs = f"'homeport logs --services {service.name}' says why."
-    killed = [one for one in service.containers if one.member.killed]
+    killed = [one for one in service.containers if one.killed]
     if killed:
+        count = sum(one.kills for one in killed)
+        when = "" if not count else " once while watched" if count == 1 else f" {count} times while watched"
         limit = killed[-1].member.held.memory
         most = f"the limit is {binary_size(limit)}" if limit else "it has no limit: the host had none left"
         fix = f"Raise deploy.resources.limits.memory of {service.name}; {logs}" if limit else logs
         yield Advice(
-            "killed", Severity.WARNING, name, f"the kernel killed a process for its memory; {most}", fix
+            "killed", Severity.WARNING, name, f"the kernel killed a process for its memory{when}; {most}", fix
         )
     if service.restarts:
         times = "once" if service.restarts == 1 else f"{service.restarts} times"

@@ -15,7 +15,8 @@ class Seen:
 
     ``ticks`` are the times at which it was looked at, in seconds since the watch began. By container:
     ``first`` and ``last`` what it was, ``readings`` the number of the tick with what was counted then,
-    ``states`` its state at the end ("removed" if it was gone), ``paused`` at how many ticks it was paused.
+    ``states`` its state at the end ("removed" if it was gone), ``paused`` at how many ticks it was paused,
+    ``kills`` how often meanwhile the kernel killed a process of it for its memory.
     ``gaps`` is how often the engine gave no answer; ``silent``: it gave none at the end. ``direct``: it was
     asked by its socket.
     """
@@ -26,6 +27,7 @@ class Seen:
     readings: Mapping[str, Sequence[tuple[int, Reading]]] = field(hash=False)
     states: Mapping[str, str] = field(default_factory=dict, hash=False)
     paused: Mapping[str, int] = field(default_factory=dict, hash=False)
+    kills: Mapping[str, int] = field(default_factory=dict, hash=False)
     gaps: int = 0
     silent: bool = False
     interrupted: bool = False
@@ -66,7 +68,13 @@ class ContainerUse:
     state: str = "running"
     restarts: int = 0
     paused: bool = False
+    kills: int = 0
     network: bool = True
+
+    @property
+    def killed(self) -> bool:
+        """Whether the kernel killed a process of it for its memory, meanwhile or since it was started."""
+        return self.kills > 0 or self.member.killed
 
     @property
     def seconds(self) -> float:
@@ -198,6 +206,7 @@ def _container(seen: Seen, name: str, since: int) -> ContainerUse:
         # Somebody who starts it by hand begins its count anew.
         max(last.container.restarts - first.container.restarts, 0),
         bool(seen.paused.get(name)),
+        seen.kills.get(name, 0),
         any(one.received is not None for _, one in readings),
     )
 

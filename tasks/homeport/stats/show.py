@@ -23,6 +23,10 @@ _WINDOW = 10
 """The live table shows what happened in so many of the last looks."""
 _STYLES = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "dim"}
 _FIGURES = ("cores", "peak", "cpu limit", "throttled", "memory", "mem limit", "in", "out", "restarts")
+_ON_WIDE_SCREENS = ("peak", "in", "out")
+_WIDE = 110
+_FIGURES_WIDTH = 64
+"""What the other columns take on a narrow screen."""
 
 
 class Watching:
@@ -56,19 +60,23 @@ class Watching:
         shown = [one for one in found if (one.name, one.front) in busy]
         more = f"  (+{len(found) - most} more)" if len(found) > most else ""
         words = f"{seconds(seen.seconds)} of {seconds(self._duration)}, Ctrl-C ends it{more}"
-        return Group(table(shown, seen.direct), Text(words, style="dim"))
+        return Group(table(shown, seen.direct, self._console.width), Text(words, style="dim"))
 
 
-def table(found: Iterable[ServiceUse], direct: bool) -> Table:
-    """A line for each service, and for each front."""
+def table(found: Iterable[ServiceUse], direct: bool, width: int) -> Table:
+    """A line for each service, and for each front; on a narrow screen without what limits nothing."""
+    shown = [heading for heading in _FIGURES if width >= _WIDE or heading not in _ON_WIDE_SCREENS]
     made = plain_table()
-    made.add_column("service", no_wrap=True, overflow="ellipsis", min_width=8)
-    for heading in _FIGURES:
+    # Names give way before figures do, which are worth nothing without their end.
+    room = width - _FIGURES_WIDTH if width < _WIDE else None
+    made.add_column("service", no_wrap=True, overflow="ellipsis", max_width=room and max(room, 12))
+    for heading in shown:
         made.add_column(heading, justify="right", no_wrap=True)
-    made.add_column("", no_wrap=True, overflow="ellipsis")
+    made.add_column("")
     for one in found:
+        cells = dict(zip(_FIGURES, figures(one, direct), strict=True))
         note = Text(", ".join(notes(one)), style="yellow")
-        made.add_row(Text(label(one)), *map(Text, figures(one, direct)), note)
+        made.add_row(Text(label(one)), *(Text(cells[heading]) for heading in shown), note)
     return made
 
 
@@ -110,7 +118,7 @@ def notes(one: ServiceUse) -> tuple[str, ...]:
     ]
     if any(used.paused or used.state == "paused" for used in one.containers):
         words.append("paused")
-    if any(used.member.killed for used in one.containers):
+    if any(used.killed for used in one.containers):
         words.append("killed for memory")
     return tuple(words)
 
@@ -123,7 +131,7 @@ def result(
     console: Console,
 ) -> None:
     """The table at the end, the advice below it, and what can't be said."""
-    console.print(table(found, seen.direct))
+    console.print(table(found, seen.direct, console.width))
     console.print()
     for one in advised:
         head = (f"{one.severity.value}: ", _STYLES[one.severity])
@@ -220,7 +228,8 @@ def _container(used: ContainerUse, direct: bool) -> dict[str, Any]:
         "peak_memory": used.peak_memory,
         "memory_limit": held.memory or None,
         "reserved_memory": held.reserved_memory or None,
-        "killed_for_memory": used.member.killed,
+        "killed_for_memory": used.killed,
+        "kills": used.kills if direct else None,
         "restarts": used.restarts,
         "restarts_in_all": used.member.container.restarts,
     }

@@ -21,12 +21,15 @@ _ACTIVE = ("running", "restarting", "paused")
 class _Notes:
     """What was seen so far."""
 
+    asked: float
+    """Until when it is known what was killed, in seconds since the epoch."""
     ticks: list[float] = field(default_factory=list)
     first: dict[str, Member] = field(default_factory=dict)
     last: dict[str, Member] = field(default_factory=dict)
     readings: dict[str, list[tuple[int, Reading]]] = field(default_factory=dict)
     states: dict[str, str] = field(default_factory=dict)
     paused: Counter[str] = field(default_factory=Counter)
+    kills: Counter[str] = field(default_factory=Counter)
     beside: set[str] = field(default_factory=set)
     """Containers that don't count: of other services than those asked for, or commands beside them."""
     gaps: int = 0
@@ -48,7 +51,7 @@ def watch(
     ``show`` is called after each look. Ctrl-C ends it, and so does an engine that answers no more: what was
     seen until then is returned.
     """
-    notes, began, missed = _Notes(), time.monotonic(), 0
+    notes, began, missed = _Notes(time.time()), time.monotonic(), 0
     try:
         while True:
             try:
@@ -94,9 +97,16 @@ def _look(notes: _Notes, stack: str, began: float, direct: bool, services: Colle
     for name in there:
         notes.states[name] = states[name]
         notes.paused[name] += states[name] == "paused"
+    _count_kills(notes, stack, direct)
     # Asked at once: what is stopped now may be removed at the next look, and then nobody says why it ended.
     ended = [name for name in notes.first if name not in states and notes.states.get(name) in _ACTIVE]
     _note(notes, [*ended, *_again(notes, there, tick)], direct)
+
+
+def _count_kills(notes: _Notes, stack: str, direct: bool) -> None:
+    now = time.time()
+    notes.kills.update(usage.kills(stack, notes.asked, now, direct=direct))
+    notes.asked = now
 
 
 def _again(notes: _Notes, names: Collection[str], tick: int) -> list[str]:
@@ -128,6 +138,7 @@ def _seen(notes: _Notes, direct: bool) -> Seen:
         notes.readings,
         notes.states,
         notes.paused,
+        notes.kills,
         notes.gaps,
         notes.silent,
         notes.interrupted,
