@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ import pytest
 
 import leftovers
 from engine_fixtures import DockerSession, RunHomeport, docker
+from homeport.engine import api, usage
 from live_stack import MakeStack
 
 MIB = 1024**2
@@ -95,7 +97,7 @@ def test_pressure_is_found_and_named(
     pressed: tuple[Path, str], run_homeport: RunHomeport, tmp_path: Path
 ) -> None:
     folder, name = pressed
-    words = ["--seconds", "31", "--interval", "3", "--json", "-", "--report", str(tmp_path), "--check"]
+    words = ["--interval", "3", "--json", "-", "--report", str(tmp_path), "--check"]
     done = run_homeport(["stats", *words], folder, timeout=120)
     assert done.returncode == 1, done.stderr
     document = json.loads(done.stdout)
@@ -158,10 +160,11 @@ def test_restarts_pauses_and_ends_are_seen(pressed: tuple[Path, str], run_homepo
     assert found["twin"]["running"] == 1
 
 
-def started(folder: Path, *words: str) -> subprocess.Popen[str]:
+def started(folder: Path, *words: str, **environment: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "homeport", "stats", *words],
         cwd=folder,
+        env={**os.environ, **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         encoding="utf-8",
@@ -184,11 +187,56 @@ def test_ctrl_c_shows_what_was_seen_so_far(pressed: tuple[Path, str]) -> None:
     assert "full" not in said
 
 
+FORWARD = """
+import asyncio, sys
+
+async def pipe(reader, writer):
+    while data := await reader.read(65536):
+        writer.write(data)
+        await writer.drain()
+    writer.close()
+
+async def serve(reader, writer):
+    there, back = await asyncio.open_unix_connection(sys.argv[2])
+    await asyncio.gather(pipe(reader, back), pipe(there, writer))
+
+async def main():
+    await (await asyncio.start_unix_server(serve, sys.argv[1])).serve_forever()
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Unix sockets")
+def test_an_engine_that_goes_meanwhile(pressed: tuple[Path, str]) -> None:
+    """A socket of its own leads to the engine, until somebody takes it away."""
+    with tempfile.TemporaryDirectory(prefix="hp") as place:
+        way = f"{place}/s"
+        forward = subprocess.Popen([sys.executable, "-c", FORWARD, way, api.socket_path()])
+        try:
+            while not Path(way).exists():
+                time.sleep(0.05)
+            words = ("--seconds", "120", "--services", "busy,full", "--json", f"{place}/x.json")
+            process = started(pressed[0], *words, DOCKER_HOST=f"unix://{way}")
+            time.sleep(6)
+        finally:
+            forward.kill()
+            forward.wait()
+        said, errors = process.communicate(timeout=60)
+        document = json.loads(Path(f"{place}/x.json").read_text(encoding="utf-8"))
+    assert process.returncode == 1, errors
+    assert "error: The engine gave no answer any more after" in errors
+    assert "Traceback" not in errors
+    assert "busy" in said
+    assert document["error"]["exit_code"] == 1
+    assert by_name(document)["busy"]["cores"] > 0
+    assert document["gaps"] == 3
+
+
 def test_a_socket_that_is_not_there_means_the_command(
     pressed: tuple[Path, str], run_homeport: RunHomeport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By the docker command all is known but the throttling, and it says so."""
-    from homeport.engine import api, usage
 
     def nowhere() -> str:
         raise api.NoDirectWay

@@ -127,6 +127,8 @@ def test_what_was_killed_or_started_again_is_a_warning() -> None:
     assert found.what == "the kernel killed a process for its memory; the limit is 100.0 MiB"
     assert "deploy.resources.limits.memory of api" in found.fix
     assert "the host had none left" in one(used(member(killed=True), [])).what
+    before = used(member(killed=True), [], last={"shop-api-1": member()})
+    assert one(before).what.startswith("the kernel killed a process for its memory; ")
     assert "its memory once while watched; " in one(used(member(), [], kills={"shop-api-1": 1})).what
     assert "its memory 4 times while watched; " in one(used(member(), [], kills={"shop-api-1": 4})).what
     again = used(member(), steady(3, 0.1), last={"shop-api-1": member(restarts=3)})

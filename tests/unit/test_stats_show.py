@@ -91,9 +91,11 @@ def test_a_narrow_screen_has_what_limits() -> None:
     one = used(member("a-service-of-some-length", held=LIMITED), steady(4, 0.25, throttled=0.5))
     (heads, row) = rows([one], width=80)
     assert [head.strip() for head in heads] == [
-        "service", "cores", "cpu limit", "throttled", "memory", "mem limit", "restarts",
+        "service", "cores", "cpu limit", "throttled", "memory", "mem limit",
     ]  # fmt: skip
-    assert [part.strip() for part in row][-2:] == ["64.0 MiB", "0"]
+    assert row[-1].strip() == "64.0 MiB"
+    again = used(member(held=LIMITED), steady(4, 0.1), last={"shop-api-1": member(restarts=2)})
+    assert rows([again], width=80)[1][-1].strip() == "restarted 2x"
 
 
 def test_one_of_two_that_ended() -> None:

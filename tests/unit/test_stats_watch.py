@@ -101,7 +101,16 @@ def test_looks_at_every_interval_and_at_the_end(watch: Watch) -> None:
 
 def test_a_slow_engine_is_looked_at_less_often_but_by_the_clock(watch: Watch) -> None:
     seen = watch(Engine([BOTH], [API, WEB], slow=1.5), 6, 1)
-    assert seen.ticks == (1.5, 3.5, 5.5, 7.5)
+    assert seen.ticks == (0.0, 2.5, 4.5, 6.5)
+
+
+@pytest.mark.parametrize("slow", [0.0, 0.3, 5.0])
+def test_never_shorter_than_asked_for(watch: Watch, slow: float) -> None:
+    """The default of 30 s is just enough to say what is over-reserved."""
+    seen = watch(Engine([BOTH], [API, WEB], slow=slow), 30, 1)
+    readings = [one.at for _, one in seen.readings["a"]]
+    assert seen.seconds >= 30.0
+    assert readings[-1] - readings[0] >= 30.0
 
 
 def test_every_look_is_shown(watch: Watch) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from homeport.engine.usage import Member, Reading
@@ -13,7 +13,7 @@ from homeport.engine.usage import Member, Reading
 class Seen:
     """What was seen of a stack: the facts that all else is worked out from.
 
-    ``ticks`` are the times at which it was looked at, in seconds since the watch began. By container:
+    ``ticks`` are the times at which it was looked at, in seconds since the first. By container:
     ``first`` and ``last`` what it was, ``readings`` the number of the tick with what was counted then,
     ``states`` its state at the end ("removed" if it was gone), ``paused`` at how many ticks it was paused,
     ``kills`` how often meanwhile the kernel killed a process of it for its memory.
@@ -198,7 +198,8 @@ def _container(seen: Seen, name: str, since: int) -> ContainerUse:
     readings = [(tick, one) for tick, one in seen.readings.get(name, ()) if tick >= since]
     first, last = seen.first[name], seen.last.get(name, seen.first[name])
     return ContainerUse(
-        last,
+        # One that was started again meanwhile says nothing any more of how it had ended.
+        replace(last, killed=last.killed or first.killed),
         intervals(readings),
         readings[-1][1].memory if readings else 0,
         max((one.memory for _, one in readings), default=0),

@@ -23,7 +23,7 @@ _WINDOW = 10
 """The live table shows what happened in so many of the last looks."""
 _STYLES = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "dim"}
 _FIGURES = ("cores", "peak", "cpu limit", "throttled", "memory", "mem limit", "in", "out", "restarts")
-_ON_WIDE_SCREENS = ("peak", "in", "out")
+_ON_WIDE_SCREENS = ("peak", "in", "out", "restarts")
 _WIDE = 110
 _FIGURES_WIDTH = 64
 """What the other columns take on a narrow screen."""
@@ -75,7 +75,8 @@ def table(found: Iterable[ServiceUse], direct: bool, width: int) -> Table:
     made.add_column("")
     for one in found:
         cells = dict(zip(_FIGURES, figures(one, direct), strict=True))
-        note = Text(", ".join(notes(one)), style="yellow")
+        again = [f"restarted {one.restarts}x"] * bool(one.restarts and "restarts" not in shown)
+        note = Text(", ".join([*again, *notes(one)]), style="yellow")
         made.add_row(Text(label(one)), *(Text(cells[heading]) for heading in shown), note)
     return made
 

@@ -23,6 +23,8 @@ class _Notes:
 
     asked: float
     """Until when it is known what was killed, in seconds since the epoch."""
+    began: float
+    """The end of the first look, by the monotonic clock: the time that was asked for lies behind it."""
     ticks: list[float] = field(default_factory=list)
     first: dict[str, Member] = field(default_factory=dict)
     last: dict[str, Member] = field(default_factory=dict)
@@ -51,25 +53,25 @@ def watch(
     ``show`` is called after each look. Ctrl-C ends it, and so does an engine that answers no more: what was
     seen until then is returned.
     """
-    notes, began, missed = _Notes(time.time()), time.monotonic(), 0
+    notes, missed = _Notes(time.time(), time.monotonic()), 0
     try:
         while True:
             try:
-                _look(notes, stack, began, direct, services)
+                _look(notes, stack, direct, services)
                 missed = 0
                 show(_seen(notes, direct))
             except usage.Silent:
                 notes.gaps += 1
                 missed += 1
                 notes.silent = missed >= _MOST_GAPS
-            passed = time.monotonic() - began
+            passed = time.monotonic() - notes.began
             # The last look has to have an answer, too: else nobody knows how it ended.
             if notes.silent or (passed >= duration and not missed):
                 break
             # By the clock and not by the last look: a look may take longer than the interval.
             following = (passed // interval + 1) * interval
             following = min(following, duration) if passed < duration else following
-            time.sleep(max(began + following - time.monotonic(), 0.0))
+            time.sleep(max(notes.began + following - time.monotonic(), 0.0))
         if not notes.silent:
             _note(notes, list(notes.first), direct)
     except usage.Silent:
@@ -79,7 +81,7 @@ def watch(
     return _seen(notes, direct)
 
 
-def _look(notes: _Notes, stack: str, began: float, direct: bool, services: Collection[str]) -> None:
+def _look(notes: _Notes, stack: str, direct: bool, services: Collection[str]) -> None:
     """Add what is to be seen now. Raises Silent."""
     states = usage.active(stack, direct=direct)
     new = usage.members(states.keys() - notes.first.keys() - notes.beside, direct=direct)
@@ -91,7 +93,9 @@ def _look(notes: _Notes, stack: str, began: float, direct: bool, services: Colle
     there = [name for name in notes.first if name in states]
     readings = usage.read(there, direct=direct)
     tick = len(notes.ticks)
-    notes.ticks.append(time.monotonic() - began)
+    if not tick:
+        notes.began = time.monotonic()
+    notes.ticks.append(time.monotonic() - notes.began)
     for name, reading in readings.items():
         notes.readings.setdefault(name, []).append((tick, reading))
     for name in there:
