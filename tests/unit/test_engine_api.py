@@ -172,6 +172,17 @@ def test_answers_come_in_the_order_of_the_questions(serve: Callable[[Answer], Se
     assert server.connections == min(count, 32)  # kept open for all that are asked one after the other
 
 
+def lines(to: http.server.BaseHTTPRequestHandler) -> None:
+    send(to, 200 if "good" in to.path else 400, {"/good": b'{"a": 1}\n{"a": 2}\n'}.get(to.path, b""))
+
+
+def test_documents_line_by_line(serve: Callable[[Answer], Server]) -> None:
+    serve(lines)
+    assert api.get_lines("/good") == [{"a": 1}, {"a": 2}]
+    assert api.get_lines("/good/none") == []
+    assert api.get_lines("/bad") == []
+
+
 def closing(to: http.server.BaseHTTPRequestHandler) -> None:
     to.send_response(200)
     to.send_header("Connection", "close")
