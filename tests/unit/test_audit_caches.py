@@ -193,6 +193,8 @@ def test_what_is_no_finding(words: str) -> None:
     ("words", "said"),
     [
         (f"{PIP} PIP_NO_CACHE_DIR=1 pip install x", "PIP_NO_CACHE_DIR in the command"),
+        (f"{PIP} export PIP_NO_CACHE_DIR=1 && pip install x", "PIP_NO_CACHE_DIR in the step"),
+        (f"{PIP} pip install $(cat x) --no-cache-dir", "--no-cache-dir on the same line"),
         (f"{PIP} pip install x && rm -rf /root/.cache", "'rm -rf /root/.cache' in the same step"),
         (f"{PIP} pip install x && pip cache purge", "'pip cache purge' in the same step"),
         (
