@@ -60,7 +60,12 @@ def _apt(
     if default and not deleted:
         used_for = ((one, use_of(one)) for one in everything)
         against += [one for one, use in used_for if use and use.program.name == "apt" and use.cleans]
-    edits: list[Edit | None] = [None for _ in against]
+    # What is emptied there is the mount's own, and not the image's. Mounts by a variable are left to people.
+    written = [one for one in own if any(one in value for _, value in place.instruction.flags)]
+    edits: list[Edit | None] = [
+        cachemounts.without(text, one, everything) if cachemounts.useless(one, written) else None
+        for one in against
+    ]
     if hazard:
         edits.append(None)
     if deleted:
