@@ -95,7 +95,7 @@ def _beside(path: Path, data: bytes) -> Path:
     except OSError as error:
         raise UsageError(
             f"No new file can be made in {path.parent}: {error.strerror or error}.",
-            hint=f"Nothing was changed. A new {path.name} is made beside the old one: make the folder writable.",
+            hint=f"Nothing was changed. A new {path.name} is made beside it: make the folder writable.",
         ) from error
     with opened as file:
         try:
