@@ -27,8 +27,8 @@ def finding(program: str, rule: str, line: int = 1, path: str = "Dockerfile") ->
     return others.finding(program, said(rule, line, path))
 
 
-def left(*found: Finding) -> list[str]:
-    return [one.rule.id for one in others.without_repetition(found)]
+def left(*found: Finding, text: str = "") -> list[str]:
+    return [one.rule.id for one in others.without_repetition(found, {"Dockerfile": text})]
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_two_findings_of_one_rule_have_one_rule() -> None:
     assert finding("hadolint", "DL1", 1).rule == finding("hadolint", "DL1", 2).rule
 
 
-@pytest.mark.parametrize("rule", ["DL3002", "DL3006", "DL3007", "DL3057"])
+@pytest.mark.parametrize("rule", ["DL3002", "DL3006", "DL3007", "DL3057", "DL3064"])
 def test_what_our_own_rules_look_at_is_theirs_to_decide(rule: str) -> None:
     assert left(finding("hadolint", rule), finding("hadolint", "DL3008")) == ["hadolint/DL3008"]
     assert left(finding("buildkit", "SecretsUsedInArgOrEnv")) == []
@@ -57,6 +57,13 @@ def test_what_our_own_rules_look_at_is_theirs_to_decide(rule: str) -> None:
 @pytest.mark.parametrize("rule", ["DL3042", "DL3060", "DL3009", "DL3019"])
 def test_advice_against_caches_is_left_out(rule: str) -> None:
     assert left(finding("hadolint", rule)) == []
+
+
+def test_the_command_of_a_health_check_may_be_in_the_shell_form() -> None:
+    text = "FROM a:1\nHEALTHCHECK CMD curl -f localhost || exit 1\ncmd a\n"
+    assert left(finding("hadolint", "DL3025", 2), text=text) == []
+    assert left(finding("hadolint", "DL3025", 3), text=text) == ["hadolint/DL3025"]
+    assert left(finding("hadolint", "DL3025", 9), text=text) == ["hadolint/DL3025"]
 
 
 def test_what_both_say_is_said_once() -> None:

@@ -6,6 +6,7 @@ import os
 import stat
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -62,6 +63,23 @@ def test_one_file_in_trouble_and_none_is_changed(tmp_path: Path, trouble: str) -
         write({first: b"new", second: b"new"}, {first: b"old", second: b"old"})
     assert "Nothing was changed" in caught.value.hint
     assert everything(tmp_path) == before
+
+
+def test_a_folder_that_takes_no_new_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "a.yml"
+    file.write_bytes(b"old")
+    real = Path.open
+
+    def refused(self: Path, mode: str = "r", *options: Any, **more: Any) -> Any:
+        if mode == "xb":
+            raise PermissionError(13, "Permission denied", str(self))
+        return real(self, mode, *options, **more)
+
+    monkeypatch.setattr(Path, "open", refused)
+    with pytest.raises(UsageError, match="No new file can be made in ") as caught:
+        write({file: b"new"}, {file: b"old"})
+    assert ".tmp" not in str(caught.value)
+    assert everything(tmp_path) == {"a.yml": b"old"}
 
 
 def test_a_failure_half_way_is_undone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -106,7 +106,7 @@ def run(request: Request) -> int:
     uncached = {one: tuple(buildcaches.find(one, request.config.build_cache)) for one in found.projects}
     own += [each.finding for ones in uncached.values() for each in ones]
     everything = [one for one in own if one.rule.id in chosen]
-    theirs = others.without_repetition(more)
+    theirs = others.without_repetition(more, {source.shown: source.text for source in found.dockerfiles})
     everything += [one for one in theirs if not request.only or one.rule.id in chosen]
     sifted = suppress.sift(everything, request.config.suppress, request.today)
     unchanged: list[str] = []

@@ -57,7 +57,9 @@ def read(cwd: Path, files: Sequence[str], environment: Mapping[str, str]) -> Com
         except OSError as error:
             raise DefinitionError(
                 f"{shown(path, cwd)} can't be read: {error.strerror or error}.",
-                hint="Name Compose files with --file, or correct the 'include' that names it.",
+                hint="Make it readable."
+                if isinstance(error, PermissionError)
+                else "Name Compose files with --file, or correct the 'include' or 'extends' that names it.",
             ) from error
         return sources[path]
 

@@ -90,7 +90,14 @@ def _beside(path: Path, data: bytes) -> Path:
     there = path.exists()
     before = (path if there else path.parent).stat()
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    with temporary.open("xb") as file:
+    try:
+        opened = temporary.open("xb")
+    except OSError as error:
+        raise UsageError(
+            f"No new file can be made in {path.parent}: {error.strerror or error}.",
+            hint=f"Nothing was changed. A new {path.name} is made beside it: make the folder writable.",
+        ) from error
+    with opened as file:
         try:
             file.write(data)
             file.flush()
