@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import sys
 from typing import Any
@@ -61,6 +62,9 @@ class Homeport(Program):
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # What a console of Windows can't show must not end the program: help texts are printed as they are.
+        sys.stdout.reconfigure(errors="replace")
     try:
         Homeport(name="homeport", binary="homeport", version=__version__, namespace=namespace).run()
     except BrokenPipeError:

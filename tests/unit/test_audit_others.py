@@ -81,7 +81,7 @@ def answer(monkeypatch: pytest.MonkeyPatch, out: str, err: str = "", code: int =
         return Completed(tuple(argv), code, out, err)
 
     monkeypatch.setattr(process, "run", run)
-    monkeypatch.setattr("shutil.which", lambda *_, **__: "hadolint")
+    monkeypatch.setattr("homeport.engine.linters.which", lambda *_: "hadolint")
     return asked
 
 
@@ -136,5 +136,5 @@ def test_what_can_not_be_asked_is_named_once_and_hadolint_is_missed_by_nobody(
         raise ToolMissing("The program 'docker' was not found.")
 
     monkeypatch.setattr(process, "run", missing)
-    monkeypatch.setattr("shutil.which", lambda *_, **__: None)
+    monkeypatch.setattr("homeport.engine.linters.which", lambda *_: "")
     assert others.ask(["Dockerfile"], ROOT) == ([], ("Left out: The program 'docker' was not found.",))

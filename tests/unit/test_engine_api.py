@@ -17,7 +17,8 @@ import pytest
 
 from homeport.engine import api
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Unix sockets")
+if sys.platform == "win32":
+    pytest.skip("Unix sockets", allow_module_level=True)
 CONTEXT_META = Path("contexts") / "meta"
 
 

@@ -130,7 +130,7 @@ def test_an_interruption_half_way_is_undone(tmp_path: Path, monkeypatch: pytest.
     ],
 )
 def test_the_proof_finds_whatever_else_would_change(tmp_path: Path, old: str, new: str) -> None:
-    (tmp_path / "compose.yml").write_text(TEXT, encoding="utf-8")
+    (tmp_path / "compose.yml").write_text(TEXT, encoding="utf-8", newline="\n")
     found = read(tmp_path, (), {})
     plan = make(found, Policy())
     assert list(proven(found, plan)) == [tmp_path / "compose.yml"]
@@ -141,7 +141,7 @@ def test_the_proof_finds_whatever_else_would_change(tmp_path: Path, old: str, ne
 
 
 def test_the_proof_finds_a_comment_that_became_another_services(tmp_path: Path) -> None:
-    (tmp_path / "compose.yml").write_text(TEXT, encoding="utf-8")
+    (tmp_path / "compose.yml").write_text(TEXT, encoding="utf-8", newline="\n")
     found = read(tmp_path, (), {})
     plan = make(found, Policy())
     with pytest.raises(WorkFailed):

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from homeport.errors import DefinitionError
 from homeport.model.project import Project, loader, read_project
@@ -88,7 +88,7 @@ def look_up(cwd: Path, environment: Mapping[str, str]) -> list[Path]:
     )
 
 
-def shown(path: Path, folder: Path) -> str:
+def shown(path: PurePath, folder: PurePath) -> str:
     """A path from ``folder``, or the whole of it where it lies elsewhere."""
     return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path)
 
@@ -104,7 +104,7 @@ def _root(cwd: Path) -> Path:
 def _dotenv(folder: Path) -> dict[str, str]:
     """The variables of a folder's ``.env``, if it has one. What they say is shown nowhere."""
     try:
-        text = (folder / ".env").read_text(encoding="utf-8", errors="replace")
+        text = (folder / ".env").read_text(encoding="utf-8-sig", errors="replace")
     except OSError:
         return {}
     return {match[1]: match[2].strip() for match in _ASSIGNMENT.finditer(text)}
