@@ -2,6 +2,7 @@
 #   python ci/bootstrap.py
 #   .venv\Scripts\python ci\engine.py       then one of
 #   .venv\Scripts\python ci\demo.py | -m pytest | ci\lint.py | bench\build.py
+# What Windows does can be tried on Linux, too: ci/wine.py.
 .POSIX:
 
 PYTHON = python3

@@ -165,13 +165,13 @@ def measure(
                     step,
                 ]
                 text = "".join(f"{line}\n" for line in lines)
-                (own / "Dockerfile").write_text(text, encoding="utf-8")
+                (own / "Dockerfile").write_text(text, encoding="utf-8", newline="\n")
                 if name != "before":
                     run(sys.executable, "-m", "homeport", "audit", "--fix", "--apply", "--no-tools", cwd=own)
-                (own / "r.txt").write_text("\n".join(packages), encoding="utf-8")
+                (own / "r.txt").write_text("\n".join(packages), encoding="utf-8", newline="\n")
                 tag = f"homeport-bench-{RUN}:{number}"
                 build(own, tag, served.address)
-                (own / "r.txt").write_text("\n".join((*packages, ADDED)), encoding="utf-8")
+                (own / "r.txt").write_text("\n".join((*packages, ADDED)), encoding="utf-8", newline="\n")
                 before = served.sent
                 variant.seconds.append(build(own, tag, served.address))
                 variant.fetched.append(served.sent - before)

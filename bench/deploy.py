@@ -78,7 +78,7 @@ class Stack:
             for number in range(self.count)
         }
         document = {"name": self.name, "services": services}
-        (self.folder / "compose.yml").write_text(json.dumps(document), encoding="utf-8")
+        (self.folder / "compose.yml").write_text(json.dumps(document), encoding="utf-8", newline="\n")
 
     def argv(self, rollout: str) -> list[list[str]]:
         """The commands that deploy everything with the tool."""
@@ -316,7 +316,7 @@ def main() -> int:
         python = names.get("PYTHON_IMAGE", "python:3.12-slim")
         text = f'FROM {python}\nCOPY service.py load.py /\nEXPOSE 8000\nCMD ["python3", "/service.py"]\n'
         file = Path(folder) / "Dockerfile"
-        file.write_text(text, encoding="utf-8")
+        file.write_text(text, encoding="utf-8", newline="\n")
         docker("build", "--quiet", "--tag", image, "--label", LABEL, "--file", str(file), str(TRAFFIC))
     tools = ["homeport", "compose", *(["docker-rollout"] if chosen.rollout else [])]
     rows: list[Row] = []

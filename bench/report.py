@@ -105,8 +105,10 @@ def markdown(document: Mapping[str, Any]) -> str:
 def write(folder: Path, document: Mapping[str, Any], text: str) -> None:
     """Write the page and its JSON into ``folder``."""
     folder.mkdir(exist_ok=True)
-    (folder / "BENCHMARKS.md").write_text(text, encoding="utf-8")
-    (folder / "benchmarks.json").write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    (folder / "BENCHMARKS.md").write_text(text, encoding="utf-8", newline="\n")
+    (folder / "benchmarks.json").write_text(
+        json.dumps(document, indent=2) + "\n", encoding="utf-8", newline="\n"
+    )
 
 
 def _cells(tool: str, values: Mapping[str, Any]) -> str:

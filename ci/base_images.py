@@ -263,7 +263,7 @@ def _make_debian(image: str, suite: str, inputs: str) -> None:
 
 def _need_debootstrap() -> None:
     """Making a root file system needs root and debootstrap; the second can be had, the first can't."""
-    if os.geteuid() != 0:
+    if sys.platform == "win32" or os.geteuid() != 0:
         raise BaseImageError("making the Debian image needs root (debootstrap).\nRun this once with sudo.", 2)
     if shutil.which("debootstrap"):
         return
@@ -336,7 +336,9 @@ def _build(names: Sequence[str], suite: str, fingerprints: dict[str, str]) -> No
 @contextlib.contextmanager
 def _only_one_at_a_time() -> Iterator[None]:
     """A lock on a file: the engine's image names are shared by everyone on this machine."""
-    import fcntl  # not on Windows, where this module must still import
+    if sys.platform == "win32":
+        raise BaseImageError("Base images are made on Linux only.", 2)
+    import fcntl
 
     lock = Path(tempfile.gettempdir()) / f"homeport-ci-base-images-{os.getuid()}.lock"
     with lock.open("w", encoding="utf-8") as file:

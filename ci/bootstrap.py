@@ -42,7 +42,7 @@ class BootstrapError(Exception):
 
 def python_in(venv: Path) -> Path:
     """Where a virtual environment has its Python on this system."""
-    return venv / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    return venv / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
 
 
 def wanted_stamp() -> str:
@@ -59,7 +59,7 @@ def candidates(chosen: str) -> list[list[str]]:
     """The commands that may be a Python, best first. A choice by the user is the only one."""
     if chosen:
         return [[chosen]]
-    launcher = [["py", "-3"]] if os.name == "nt" else []
+    launcher = [["py", "-3"]] if sys.platform == "win32" else []
     return [[sys.executable], *([name] for name in NEWER), *launcher]
 
 
@@ -113,7 +113,7 @@ def _complete(command: list[str], version: tuple[int, int]) -> None:
     """Debian splits venv from Python; with root it can be had."""
     package = "python{}.{}-venv".format(*version)
     advice = f"{' '.join(command)} has no venv. On Debian and Ubuntu: sudo apt-get install {package}"
-    if not (shutil.which("apt-get") and hasattr(os, "geteuid") and os.geteuid() == 0):
+    if sys.platform == "win32" or not (shutil.which("apt-get") and os.geteuid() == 0):
         raise BootstrapError(advice)
     print(f"installing {package}", flush=True)
     install = ["apt-get", "install", "--yes", "--no-install-recommends", package]
@@ -161,7 +161,7 @@ def make(chosen: str = "") -> None:
     problem = _quietly([*install, "--editable", f"{ROOT}[dev]"])
     if problem:
         raise BootstrapError(problem)
-    STAMP.write_text(wanted_stamp(), encoding="utf-8")
+    STAMP.write_bytes(wanted_stamp().encode())
 
 
 def clean() -> None:

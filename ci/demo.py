@@ -41,7 +41,7 @@ def main(arguments: Sequence[str]) -> int:
     images = {} if base_images.reachable_registry() else base_images.ensure()
     if images and not ENV_FILE.exists():
         # Compose and bake read the images' names from here, also when you type the commands below.
-        ENV_FILE.write_text("".join(f"{key}={value}\n" for key, value in images.items()), encoding="utf-8")
+        ENV_FILE.write_bytes("".join(f"{key}={value}\n" for key, value in images.items()).encode())
     registry = start_registry(images.get("REGISTRY_IMAGE", REGISTRY_IMAGE))
 
     say("Build the stack: 18 images in three levels, in parallel, caches to a registry")
@@ -186,7 +186,7 @@ def clean() -> int:
 
 def homeport() -> str:
     """The console script beside this interpreter."""
-    return str(Path(sys.executable).with_name("homeport.exe" if os.name == "nt" else "homeport"))
+    return str(Path(sys.executable).with_name("homeport.exe" if sys.platform == "win32" else "homeport"))
 
 
 def run(argv: Sequence[str], variables: dict[str, str]) -> int:

@@ -8,6 +8,7 @@ import platform
 import re
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -143,7 +144,7 @@ def read_facts() -> Facts:
         system=system,
         os_id=release.get("ID", ""),
         codename=release.get("VERSION_CODENAME", ""),
-        root=hasattr(os, "geteuid") and os.geteuid() == 0,
+        root=sys.platform != "win32" and os.geteuid() == 0,
         privileged=parse_may_mount(_text("/proc/self/status")),
         docker_host=host,
         apt=which("apt-get") is not None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import sys
 from typing import Any
@@ -17,6 +18,15 @@ from homeport.errors import EXIT_INTERRUPTED, EXIT_USAGE, did_you_mean
 
 class Homeport(Program):
     """invoke's program with the exit codes of homeport: 2 for a wrong command line, 130 for Ctrl-C."""
+
+    def create_config(self) -> None:
+        try:
+            super().create_config()
+        except OSError as error:
+            # invoke has a configuration of its own, in the home folder and in /etc.
+            print(f"error: {error.filename} can't be read: {error.strerror or error}.", file=sys.stderr)
+            print(" next: make it readable, or set HOME to your own folder.", file=sys.stderr)
+            sys.exit(EXIT_USAGE)
 
     def parse_tasks(self) -> None:
         try:
@@ -52,6 +62,9 @@ class Homeport(Program):
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # What a console of Windows can't show must not end the program: help texts are printed as they are.
+        sys.stdout.reconfigure(errors="replace")
     try:
         Homeport(name="homeport", binary="homeport", version=__version__, namespace=namespace).run()
     except BrokenPipeError:

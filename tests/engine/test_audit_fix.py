@@ -82,11 +82,29 @@ def test_the_same_image_and_the_next_build_downloads_nothing(
     assert "Downloading" not in said
 
 
+@pytest.mark.parametrize(
+    ("mounts", "behind", "rule"),
+    [
+        ("", "apt-get clean && rm -rf /var/lib/apt/lists/*", "system-cache-missing"),
+        (
+            "--mount=type=cache,target=/var/cache/apt --mount=type=cache,target=/var/lib/apt ",
+            "rm -rf /var/lib/apt/lists/*",
+            "cache-defeated",
+        ),
+    ],
+    ids=["missing", "defeated"],
+)
 def test_packages_of_the_system_are_fetched_once_and_the_image_stays_the_same(
-    sandbox: Sandbox, run_homeport: RunHomeport, docker_session: DockerSession, base_images: Mapping[str, str]
+    mounts: str,
+    behind: str,
+    rule: str,
+    sandbox: Sandbox,
+    run_homeport: RunHomeport,
+    docker_session: DockerSession,
+    base_images: Mapping[str, str],
 ) -> None:
     base = base_images.get("PYTHON_IMAGE", "python:3.12-slim")
-    own = docker_session.name("audit-apt")
+    own = docker_session.name(f"audit-apt-{rule}")
     # As in the official images (moby contrib/mkimage/debootstrap): what was fetched is deleted at once.
     clean = 'DPkg::Post-Invoke { "rm -f /var/cache/apt/archives/*.deb || true"; };'
     # The stand-in of machines without a registry keeps none in its own way.
@@ -95,9 +113,9 @@ def test_packages_of_the_system_are_fetched_once_and_the_image_stays_the_same(
     build(sandbox({"Dockerfile": f"{first}LABEL {docker_session.label}\n"}, "base"), f"{own}:base")
     text = (
         f"FROM {own}:base\nARG AGAIN=1\n"
-        f"RUN echo $AGAIN {docker_session.id} && apt-get update \\\n"
+        f"RUN {mounts}echo $AGAIN {docker_session.id} && apt-get update \\\n"
         "    && apt-get install -y --no-install-recommends hello \\\n"
-        "    && apt-get clean && rm -rf /var/lib/apt/lists/*\n"
+        f"    && {behind}\n"
     )
     folder = sandbox({"Dockerfile": text})
     fetched = re.compile(r"Need to get [1-9][\d.]* .?B of archives")
@@ -105,7 +123,7 @@ def test_packages_of_the_system_are_fetched_once_and_the_image_stays_the_same(
         assert fetched.search(build(folder, f"{own}:before", f"--build-arg=AGAIN={again}"))
     before = files(f"{own}:before")
 
-    done = run_homeport(["audit", "--fix", "--apply", "--only", "system-cache-missing"], folder)
+    done = run_homeport(["audit", "--fix", "--apply", "--only", rule], folder)
     assert "1 finding mended" in done.stdout, done.stdout + done.stderr
     build(folder, f"{own}:after")
     logs = ("var/log/", "var/cache/ldconfig/")  # they hold times

@@ -16,7 +16,7 @@ from engine_fixtures import another_engine, docker
 from homeport.model.config import DeployConfig
 from live_stack import CHECK, LiveStack, MakeStack
 
-CHECKED = {"test": ["CMD", "python3", "-c", CHECK], "interval": "30s"}
+CHECKED = {"test": CHECK, "interval": "30s"}
 ALL_BUT_SOCKETS = "new,keep,post,slow,tcp"
 
 

@@ -19,7 +19,7 @@ from live_stack import CHECK, MakeStack
 
 EVERYTHING = "new,keep,post,slow,tcp,ws"
 DRAIN = 5
-CHECKED = {"test": ["CMD", "python3", "-c", CHECK], "interval": "30s"}
+CHECKED = {"test": CHECK, "interval": "30s"}
 
 
 def test_every_kind_at_once(stack: MakeStack) -> None:
@@ -47,7 +47,7 @@ def test_twenty_thousand_requests_in_one_deploy(stack: MakeStack) -> None:
     made = stack(web=copy.deepcopy(other), worker=copy.deepcopy(other))
     made.homeport("deploy", "--zero-downtime")
     # One after the other: a switch early, one in the middle, and a long time after both.
-    slow = {"depends_on": ["web"], "deploy": {"update_config": {"monitor": "15s"}}}
+    slow = {"depends_on": ["web"], "deploy": {"update_config": {"monitor": "22s"}}}
     made.compose["services"]["app"] |= slow
     with made.load(rate=450, kinds="new,keep,post,slow,tcp", beside="web") as load:
         for service in ("app", "web", "worker"):

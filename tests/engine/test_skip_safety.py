@@ -204,7 +204,7 @@ def test_odd_files_in_a_context(make: Make, tmp_path: Path) -> None:
         (folder / name / "b").symlink_to("a")
     os.mkfifo(folder / "fifo/a")
     (folder / "newline/a\n::error::b").write_text("1")
-    Path(os.fsdecode(os.fsencode(folder) + b"/bytes/\xff\xfe")).write_text("1")
+    Path(os.fsdecode(os.fsencode(folder) + b"/bytes/\xff\xfe")).write_text("1", encoding="utf-8")
     with socket_in(folder / "socket"):
         first = stack.build("--keep-going", code=1)
         assert first.built == set(sound)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -14,6 +15,10 @@ import pytest
 from ruamel.yaml import YAML
 
 from engine_fixtures import RunHomeport, Sandbox
+from homeport.ci import github, gitlab
+from homeport.ci.marked import written
+from homeport.ci.pipeline import Work, make
+from homeport.model.config import BuildConfig, CiConfig
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = {
@@ -31,6 +36,14 @@ def checked(program: str, *arguments: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def check_github(folder: Path) -> None:
+    """The four workflows below a folder, looked at by zizmor and the published schema."""
+    files = sorted((folder / ".github" / "workflows").iterdir())
+    assert len(files) == 4
+    checked("zizmor", "--offline", "--no-config", "--persona", "pedantic", *map(str, files))
+    checked("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *map(str, files))
+
+
 @pytest.fixture(params=list(SETTINGS))
 def workflows(
     request: pytest.FixtureRequest, sandbox: Sandbox, run_homeport: RunHomeport
@@ -45,15 +58,47 @@ def workflows(
 
 def test_nobody_finds_anything(workflows: tuple[Path, dict[str, Any]], run_homeport: RunHomeport) -> None:
     folder, _ = workflows
-    files = sorted((folder / ".github" / "workflows").iterdir())
-    assert len(files) == 4
-    checked("zizmor", "--offline", "--no-config", "--persona", "pedantic", *map(str, files))
-    checked("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *map(str, files))
+    check_github(folder)
     assert run_homeport(["ci.generate", "--check"], folder).returncode == 0
     gitlab = ["ci.generate", "--provider", "gitlab"]
     assert run_homeport(gitlab, folder).returncode == 0
     checked("check-jsonschema", "--builtin-schema", "vendor.gitlab-ci", str(folder / ".gitlab-ci.yml"))
     assert run_homeport([*gitlab, "--check"], folder).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("registry", "name", "folder"),
+    [
+        ("123456789012.dkr.ecr.eu-west-1.amazonaws.com/stack", "", ""),
+        ("europe-west1-docker.pkg.dev/me/stack", "shop", "apps/shop"),
+        ("example.azurecr.io/stack", "", "apps/my shop"),
+    ],
+)
+def test_nobody_finds_anything_in_a_folder_or_where_an_identity_logs_in(
+    tmp_path: Path, registry: str, name: str, folder: str
+) -> None:
+    work = Work({"base": (), "api": ("base",), "web": ("base",)}, ("base", "api", "web"))
+    made = make(work, CiConfig(name=name), BuildConfig(registry=registry), {}, folder)
+    for path, text in github.files(made).items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(written(text, {}, folder), encoding="utf-8")
+    check_github(tmp_path)
+    (text,) = gitlab.files(make(work, CiConfig(), BuildConfig(registry=registry), {}, folder)).values()
+    (tmp_path / ".gitlab-ci.yml").write_text(text, encoding="utf-8")
+    checked("check-jsonschema", "--builtin-schema", "vendor.gitlab-ci", str(tmp_path / ".gitlab-ci.yml"))
+
+
+def test_the_workflows_of_this_repository_are_up_to_date(sandbox: Sandbox, run_homeport: RunHomeport) -> None:
+    """They are generated for the example; homeport's own tests are jobs in what is kept of them."""
+    check_github(ROOT)
+    # A copy: git need not know the folder that the tests run in.
+    folder = sandbox({})
+    for name in (".github", "examples/homeiq"):
+        shutil.copytree(ROOT / name, folder / name)
+    subprocess.run(["git", "init", "--quiet"], cwd=folder, check=True)
+    done = run_homeport(["ci.generate", "--check"], folder / "examples" / "homeiq")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "4 files, all up to date." in done.stdout
 
 
 def test_every_target_is_in_the_matrix_once(

@@ -9,14 +9,17 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
 
 from engine_fixtures import DockerSession, RunHomeport, Sandbox, docker, run_program
+from scanner_stand_in import FLAW, trivy, trivy_report
 from workflow_runner import Runner
+
+IN_A_FOLDER = "apps/shop"
 
 SERVICE = """\
 FROM base
@@ -40,7 +43,14 @@ def prefix(docker_session: DockerSession) -> str:
 
 
 @pytest.fixture
+def within(request: pytest.FixtureRequest) -> str:
+    """The stack's folder in the repository: its top, unless a test says something else."""
+    return str(getattr(request, "param", ""))
+
+
+@pytest.fixture
 def origin(
+    within: str,
     sandbox: Sandbox,
     run_homeport: RunHomeport,
     docker_session: DockerSession,
@@ -65,25 +75,21 @@ def origin(
     }
     services = {name: {"image": f"{prefix}{name}:1", **about} for name in ("api", "web")}
     own = f"FROM {tiny}\nLABEL {docker_session.label}\n"
-    folder = sandbox(
-        {
-            "docker-bake.json": json.dumps(
-                {"group": {"default": {"targets": list(targets)}}, "target": targets}
-            ),
-            "compose.yml": json.dumps({"name": f"{prefix}stack", "services": services}),
-            "homeport.toml": f'[build]\nregistry = "{registry}/{prefix}r"\n'
-            '[ci]\nhomeport = "homeport"\nshards = 2\n',
-            "base/Dockerfile": f"{own}RUN echo base > /base\n",
-            "other/Dockerfile": f"{own}RUN echo other > /other\n",
-            "api/Dockerfile": SERVICE,
-            "api/words": "words of api\n",
-            "web/Dockerfile": SERVICE,
-            "web/words": "words of web\n",
-        },
-        "origin",
-    )
+    own_files = {
+        "docker-bake.json": json.dumps({"group": {"default": {"targets": list(targets)}}, "target": targets}),
+        "compose.yml": json.dumps({"name": f"{prefix}stack", "services": services}),
+        "homeport.toml": f'[build]\nregistry = "{registry}/{prefix}r"\n'
+        '[ci]\nhomeport = "homeport"\nshards = 2\n',
+        "base/Dockerfile": f"{own}RUN echo base > /base\n",
+        "other/Dockerfile": f"{own}RUN echo other > /other\n",
+        "api/Dockerfile": SERVICE,
+        "api/words": "words of api\n",
+        "web/Dockerfile": SERVICE,
+        "web/words": "words of web\n",
+    }
+    folder = sandbox({str(PurePosixPath(within, name)): text for name, text in own_files.items()}, "origin")
     git(folder, "init", "-q", "-b", "main")
-    done = run_homeport(["ci.generate"], folder)
+    done = run_homeport(["ci.generate"], folder / within)
     assert done.returncode == 0, done.stderr
     git(folder, "add", ".")
     git(folder, "commit", "-qm", "all")
@@ -119,24 +125,74 @@ def test_a_push_builds_on_several_machines_and_tests_on_another(
         assert "built" not in said.replace("Nothing to build", "")
 
 
+PULL = {
+    "github.event_name": "pull_request",
+    "github.ref": "refs/pull/1/merge",
+    "github.base_ref": "main",
+    "github.head_ref": "topic",
+}
+
+
+@pytest.mark.parametrize("within", ["", IN_A_FOLDER], indirect=True)
 def test_a_pull_request_builds_what_it_changes_and_pushes_nothing(
-    origin: Path, tmp_path: Path, registry: str, prefix: str
+    origin: Path, within: str, tmp_path: Path, registry: str
 ) -> None:
     git(origin, "checkout", "-q", "-b", "topic")
-    (origin / "api" / "words").write_text("other words\n", encoding="utf-8")
+    (origin / within / "api" / "words").write_text("other words\n", encoding="utf-8")
     git(origin, "commit", "-qam", "other words")
     before = pushed(registry)
-    values = {
-        "github.event_name": "pull_request",
-        "github.ref": "refs/pull/1/merge",
-        "github.base_ref": "main",
-    }
-    runner = Runner(origin, tmp_path, {**values, "github.head_ref": "topic"})
+    runner = Runner(origin, tmp_path, PULL)
     runner.workflow("docker-build.yml")
     assert {ran.job for ran in runner.ran} == {"workflows", "affected"}
     said = runner.said("affected", "Build")
     assert "1 of 2 targets can be affected by 1 file changed" in said
     assert pushed(registry) == before
+
+
+@pytest.mark.parametrize("within", [IN_A_FOLDER], indirect=True)
+def test_a_pull_request_beside_the_stack_builds_nothing(origin: Path, tmp_path: Path) -> None:
+    git(origin, "checkout", "-q", "-b", "topic")
+    (origin / "apps" / "words").write_text("of nobody\n", encoding="utf-8")
+    git(origin, "add", ".")
+    git(origin, "commit", "-qm", "beside it")
+    runner = Runner(origin, tmp_path, PULL)
+    runner.workflow("docker-build.yml")
+    builds = [ran.said for ran in runner.ran if ran.step == "Build"]
+    assert builds
+    for said in builds:
+        assert re.search(r"^0 of \d targets? can be affected by 1 file changed", said, re.MULTILINE)
+
+
+@pytest.mark.parametrize("within", ["", IN_A_FOLDER], indirect=True)
+def test_a_scan_looks_at_every_image_and_its_findings_are_kept(
+    origin: Path, within: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The scanner is a stand-in: what the real one finds, no test here can know."""
+    program = trivy(tmp_path / "scanner")
+    monkeypatch.setenv("PATH", f"{program.bin}{os.pathsep}{os.environ['PATH']}")
+    # Its first step downloads the findings of the other job: no action runs here.
+    without = frozenset({"code-scanning"})
+    runner = Runner(origin, tmp_path / "well", PUSH | USER, leave_out=without)
+    runner.workflow("docker-security-scan.yml")
+    images = [call for call in program.calls if any("sha256:" in word for word in call["words"])]
+    assert len(images) == 4
+    assert [ran.code for ran in runner.ran] == [0] * len(runner.ran)
+
+    program.say(image=trivy_report(FLAW))
+    runner = Runner(origin, tmp_path / "ill", PUSH | USER, leave_out=without)
+    with pytest.raises(AssertionError, match=str(FLAW["VulnerabilityID"])):
+        runner.workflow("docker-security-scan.yml")
+    assert {ran.step: ran.code for ran in runner.ran if ran.step in ("Scan", "Log out")} == {
+        "Scan": 1,
+        "Log out": 0,
+    }
+    # The job has failed, and still handed its findings over: at paths as the repository has them.
+    document = json.loads((runner.kept["report-scan"] / "scan.sarif").read_text(encoding="utf-8"))
+    found = [one for one in document["runs"][0]["results"] if one["ruleId"] == FLAW["VulnerabilityID"]]
+    files = {one["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] for one in found}
+    wanted = {str(PurePosixPath(within, name, "Dockerfile")) for name in ("base", "api", "web", "other")}
+    assert files == wanted
+    assert all((origin / file).is_file() for file in files)
 
 
 def test_a_new_service_without_new_workflows_fails_the_first_job(origin: Path, tmp_path: Path) -> None:
@@ -190,12 +246,13 @@ def test_a_deploy_and_the_way_back(
         run_homeport(["down"], origin)
 
 
+@pytest.mark.parametrize("within", [IN_A_FOLDER], indirect=True)
 def test_the_jobs_for_gitlab(
-    origin: Path, tmp_path: Path, run_homeport: RunHomeport, registry: str, prefix: str
+    origin: Path, within: str, tmp_path: Path, run_homeport: RunHomeport, registry: str, prefix: str
 ) -> None:
     """Their scripts, in the order of the stages; what is before them installs homeport, which is there."""
-    assert run_homeport(["ci.generate", "--provider", "gitlab"], origin).returncode == 0
-    with (origin / "homeport.toml").open("a", encoding="utf-8") as file:
+    assert run_homeport(["ci.generate", "--provider", "gitlab"], origin / within).returncode == 0
+    with (origin / within / "homeport.toml").open("a", encoding="utf-8") as file:
         file.write('provider = "gitlab"\n')
     git(origin, "add", ".")
     git(origin, "commit", "-qm", "gitlab")
@@ -207,16 +264,24 @@ def test_the_jobs_for_gitlab(
         "REGISTRY_PASSWORD": "x",
     }
     said: dict[str, str] = {}
-    for number, name in enumerate(("workflows", "bases", "images", "unit-tests", "stack-tests")):
-        job = document[name]
-        for entry in job.get("parallel", {}).get("matrix", [{}]):
-            clone = tmp_path / f"clone-{number}-{len(said)}-{len(said.get(name, ''))}"
-            git(tmp_path, "clone", "-q", str(origin), str(clone))
-            more = {**env, **entry, "DOCKER_CONFIG": f"{clone}.docker", "XDG_CACHE_HOME": f"{clone}.cache"}
-            for line in (*job["script"], *job.get("after_script", ())):
-                done = run_program(["bash", "-eo", "pipefail", "-c", line], clone, more)
-                said[name] = said.get(name, "") + done.stdout + done.stderr
-                assert done.returncode == 0, f"{name}: {line}\n{said[name]}"
+    enter = [line for line in document[".install"]["before_script"] if line.startswith("cd ")]
+    assert enter == [f"cd {within}"]
+    stages = ("workflows", "bases", "images", "unit-tests", "stack-tests")
+    jobs = [name for stage in stages for name in document if name == stage or name.startswith(f"{stage} ")]
+    for number, name in enumerate(jobs):
+        stage = name.partition(" ")[0]
+        job = {**document.get(f".{stage}", {}), **document[name]}
+        clone = tmp_path / f"clone-{number}"
+        git(tmp_path, "clone", "-q", str(origin), str(clone))
+        more = {**env, **job.get("variables", {})}
+        more |= {"DOCKER_CONFIG": f"{clone}.docker", "XDG_CACHE_HOME": f"{clone}.cache"}
+        # What is before a script and the script are one shell, what is after it another.
+        for lines in ([*enter, *job["script"]], job.get("after_script", ())):
+            done = run_program(["bash", "-eo", "pipefail", "-c", "\n".join(lines)], clone, more)
+            said[stage] = said.get(stage, "") + done.stdout + done.stderr
+            assert done.returncode == 0, f"{name}: {lines}\n{said[stage]}"
+        for path in job.get("artifacts", {}).get("paths", ()):
+            assert (clone / path).is_dir(), f"{name}: no {path}"
     assert {f"{prefix}r/{prefix}{name}" for name in ("base", "api", "web", "other")} <= pushed(registry)
     assert "Login Succeeded" in said["bases"]
     assert "2 passed" in said["unit-tests"]

@@ -22,10 +22,17 @@ from engine_fixtures import DockerSession, RunHomeport, docker
 
 _MOST_SECONDS = 180
 TRAFFIC = Path(__file__).resolve().parent / "traffic"
-CHECK = (
-    "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/health')"  # as people write it into Compose
+_ASK = (
+    r"[[ $$0 =~ //([^:]+):([0-9]+)(/.*) ]] && exec 3<>/dev/tcp/$${BASH_REMATCH[1]}/$${BASH_REMATCH[2]} && "
+    r"printf 'GET %s HTTP/1.0\r\n\r\n' $${BASH_REMATCH[3]} >&3 && "
+    "read -r line <&3 && [[ $$line == *' 200 '* ]]"
 )
-OFTEN: dict[str, Any] = {"healthcheck": {"test": ["CMD", "python3", "-c", CHECK], "interval": "1s"}}
+CHECK = ["CMD", "bash", "-c", _ASK, "http://127.0.0.1:8000/health"]
+"""A health check as people write it with curl, which not every image has.
+
+Python would take a fifth of a second of a core for it, ten times a second while a gate waits.
+"""
+OFTEN: dict[str, Any] = {"healthcheck": {"test": CHECK, "interval": "1s"}}
 """For tests that wait for what Compose says of a health check: by default it says so after 30 s."""
 
 
@@ -258,7 +265,7 @@ def stack(
             **common,
             "ports": [f"127.0.0.1:{port}:8000", f"127.0.0.1:{port + 1000}:9000"],
             "environment": {"VERSION": "1", "START_SECONDS": "0.5"},
-            "healthcheck": {"test": ["CMD", "python3", "-c", CHECK], "interval": "30s"},
+            "healthcheck": {"test": CHECK, "interval": "30s"},
             **(app or {}),
         }
         others = {other: {**common, "environment": {}, **spec} for other, spec in services.items()}

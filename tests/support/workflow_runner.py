@@ -1,7 +1,8 @@
 """Runs the `run` steps of GitHub workflows, job by job, in clones: as much of a runner as tests need.
 
 Source: https://docs.github.com/actions/reference/workflows-and-actions/workflow-syntax. Of `uses` it knows
-checkout, which is a clone, and calls of workflows of the same repository; other actions are left out.
+checkout, which is a clone, upload-artifact and calls of workflows of the same repository; other actions are
+left out.
 """
 
 from __future__ import annotations
@@ -48,11 +49,14 @@ class Runner:
     leave_out: frozenset[str] = frozenset()
     """Jobs that aren't run."""
     ran: list[Ran] = field(default_factory=list)
+    kept: dict[str, Path] = field(default_factory=dict)
+    """By name what a job has handed to upload-artifact."""
 
     def workflow(self, name: str, prefix: str = "") -> None:
         """Run a workflow's jobs in the order of their needs; a failed one is an AssertionError."""
         text = (self.origin / ".github" / "workflows" / name).read_text(encoding="utf-8")
-        jobs: dict[str, Any] = YAML(typ="safe").load(io.StringIO(text))["jobs"]
+        document: dict[str, Any] = YAML(typ="safe").load(io.StringIO(text))
+        jobs: dict[str, Any] = document["jobs"]
         done: set[str] = set()
         while len(done) < len(jobs):
             ready = [job for job in jobs if job not in done and job_needs(jobs[job]) <= done]
@@ -60,7 +64,7 @@ class Runner:
             for job in ready:
                 done.add(job)
                 if job not in self.leave_out and self.true(jobs[job].get("if", ""), {}):
-                    self._job(f"{prefix}{job}", jobs[job])
+                    self._job(f"{prefix}{job}", {"defaults": document["defaults"], **jobs[job]})
 
     def _job(self, name: str, job: Mapping[str, Any]) -> None:
         if called := job.get("uses", ""):
@@ -82,23 +86,31 @@ class Runner:
             **({"DOCKER_HOST": self.engines[name]} if name in self.engines else {}),
         }
         (machine / "docker").mkdir(parents=True)
+        folder = machine / "clone" / job["defaults"]["run"].get("working-directory", "")
+        failed = ""
         for step in job["steps"]:
+            # What follows a failure runs only if it says so.
+            if failed and "always()" not in step.get("if", "") and "!cancelled()" not in step.get("if", ""):
+                continue
             if "actions/checkout@" in step.get("uses", ""):
                 done = run_program(
                     ["git", "clone", "-q", str(self.origin), str(machine / "clone")], self.folder
                 )
                 assert done.returncode == 0, done.stderr
+            if "actions/upload-artifact@" in step.get("uses", ""):
+                path = machine / "clone" / step["with"]["path"]
+                self.kept |= {self.text(step["with"]["name"], matrix): path} if path.exists() else {}
             if "run" not in step or not self.true(step.get("if", ""), matrix):
                 continue
             assert "${{" not in step["run"]
             own = {key: self.text(value, matrix) for key, value in step.get("env", {}).items()}
-            done = run_program(
-                [*_BASH, step["run"]], machine / "clone", {**env, **own}, timeout=STEP_TIMEOUT_S
-            )
+            done = run_program([*_BASH, step["run"]], folder, {**env, **own}, timeout=STEP_TIMEOUT_S)
             said = done.stdout + done.stderr
             shard = matrix.get("matrix.shard", "")
             self.ran.append(Ran(name, shard, step["name"], done.returncode, said))
-            assert done.returncode == 0, f"{name} {shard}, {step['name']}:\n{said}"
+            if done.returncode != 0:
+                failed = failed or f"{name} {shard}, {step['name']}:\n{said}"
+        assert not failed, failed
 
     def text(self, value: str, matrix: Mapping[str, str]) -> str:
         """A value with its expressions put in."""

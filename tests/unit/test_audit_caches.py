@@ -193,6 +193,8 @@ def test_what_is_no_finding(words: str) -> None:
     ("words", "said"),
     [
         (f"{PIP} PIP_NO_CACHE_DIR=1 pip install x", "PIP_NO_CACHE_DIR in the command"),
+        (f"{PIP} export PIP_NO_CACHE_DIR=1 && pip install x", "PIP_NO_CACHE_DIR in the step"),
+        (f"{PIP} pip install $(cat x) --no-cache-dir", "--no-cache-dir on the same line"),
         (f"{PIP} pip install x && rm -rf /root/.cache", "'rm -rf /root/.cache' in the same step"),
         (f"{PIP} pip install x && pip cache purge", "'pip cache purge' in the same step"),
         (
@@ -211,7 +213,7 @@ def test_a_mount_that_does_nothing_and_needs_people(words: str, said: str) -> No
     (found,) = about(run(words))
     assert found.rule is CACHE_DEFEATED
     assert said in found.what
-    assert not found.fixable or "apk" in words
+    assert not found.fixable or "apk" in words or "lists" in words
 
 
 def test_a_user_whose_cache_lies_elsewhere() -> None:
@@ -482,3 +484,56 @@ def test_no_other_instruction_may_go_or_change() -> None:
 def test_find_reads_what_places_say() -> None:
     text = run("pip install x")
     assert [one.rule for one in caches.find(text, "p", places(parse(text))[1])] == [CACHE_MISSING]
+
+
+LISTS = "--mount=type=cache,target=/var/cache/apt --mount=type=cache,target=/var/lib/apt"
+
+
+@pytest.mark.parametrize(
+    ("behind", "left"),
+    [
+        (" && rm -rf /var/lib/apt/lists/*", ""),
+        (" \\\n    && rm -rf /var/lib/apt/lists/* && \\\n    useradd me", " && \\\n    useradd me"),
+        (" && rm -rf /var/lib/apt/lists/* /var/lib/apt/periodic && true", " && true"),
+        (" && \\\n  rm -r /var/lib/apt/lists", ""),
+    ],
+)
+def test_what_only_empties_a_mount_of_its_step_goes(behind: str, left: str) -> None:
+    before = run(f"{LISTS} apt-get update && apt-get install -y x{behind}")
+    assert after(before) == run(f"{LISTS} apt-get update && apt-get {KEPT} install -y x{left}")
+
+
+@pytest.mark.parametrize(
+    "behind",
+    [
+        "; rm -rf /var/lib/apt/lists/*",
+        " || rm -rf /var/lib/apt/lists/*",
+        " && rm -rf /var/lib/apt/lists/* || true",
+        " && rm -rf /var/lib/apt/lists/* > /log",
+        " && rm -rf /var/lib/apt/lists/* /srv",
+        " && rm -rf /var/lib/apt/../dpkg /var/lib/apt/lists",
+        " && rm -rf /var/lib/apt/lists/$X /var/lib/apt/lists/*",
+        " && sudo rm -rf /var/lib/apt/lists/* && rm -rf /var/lib/apt/lists \\\n  # why\n  && true",
+    ],
+)
+def test_what_empties_more_or_is_joined_otherwise_is_left_to_people(behind: str) -> None:
+    (found,) = about(run(f"{LISTS} apt-get update && apt-get install -y x{behind}"))
+    assert found.rule is CACHE_DEFEATED
+    assert not found.fixable
+
+
+def test_a_mount_by_a_variable_is_left_to_people() -> None:
+    mounts = "--mount=type=cache,target=/var/cache/apt --mount=type=cache,target=$LIB"
+    head = "FROM python:3.12\nENV LIB=/var/lib/apt\n"
+    (found,) = about(run(f"{mounts} apt-get install -y x && rm -rf /var/lib/apt/lists/*", head))
+    assert found.rule is CACHE_DEFEATED
+    assert not found.fixable
+
+
+def test_the_proof_lets_no_other_command_go() -> None:
+    old = run(f"{LISTS} apt-get install -y x && rm -rf /var/lib/apt/lists/* && rm -rf /srv")
+    cut = old.index(" && rm -rf /srv")
+    with pytest.raises(Unproven):
+        prove(old, old[:cut] + "\n", [Edit(cut, len(old) - 1)])
+    cut, end = old.index(" && rm"), old.index(" && rm -rf /srv")
+    prove(old, old[:cut] + old[end:], [Edit(cut, end)])

@@ -57,6 +57,8 @@ def test_what_a_bare_service_lacks(tmp_path: Path) -> None:
         ("    cpus: 1\n", ["memory"]),
         ("    mem_limit: 1g\n", ["CPU"]),
         ("    mem_limit: 1g\n    cpus: 1\n", []),
+        ("    mem_limit: 1g\n    cpu_quota: 50000\n", []),
+        ("    mem_limit: 1g\n    cpuset: '0,1'\n", []),
         ("    deploy: {resources: {limits: {cpus: '1'}}}\n", ["memory"]),
         ("    deploy: {resources: {reservations: {cpus: '1'}}}\n", ["CPU", "memory"]),
     ],
@@ -222,6 +224,14 @@ def test_what_stops_before_the_new_one_starts(tmp_path: Path, line: str, reason:
     text = service(f'    ports: ["80:80"]\n    {line}\n') + "volumes: {data: }\n"
     found = said(find(tmp_path, text), "stops-first")
     assert [what for _, _, what in found] == ([f"web is replaced stop-first: {reason}"] if reason else [])
+    assert [at for _, at, _ in found] == (
+        [5 if "write" in reason or "network" in reason else 2] if reason else []
+    )
+
+
+def test_ports_that_homeport_is_told_of_are_numbers(tmp_path: Path) -> None:
+    text = service('    ports: ["80:80"]\n    volumes: ["data:/data"]\n    x-homeport: {ports: [81]}\n')
+    assert len(said(find(tmp_path, text), "stops-first")) == 1
 
 
 def test_a_worker_without_callers_may_stop_first(tmp_path: Path) -> None:
@@ -266,6 +276,8 @@ def test_the_place_is_where_a_layer_says_it(tmp_path: Path) -> None:
         "{image: [x], ports: [[]], volumes: [[]], cap_add: {}, privileged: [], healthcheck: x}",
         "{image: x:1, expose: [a-b], x-homeport: [], deploy: {update_config: {order: [x]}}}",
         "{build: {context: [x]}, network_mode: {}, volumes_from: x, restart: {}}",
+        "{image: x:1, ports: ['1:1'], volumes_from: 1, deploy: {update_config: x}, x-homeport: {ports: x}}",
+        "{image: x:1, ports: ['1:1'], volumes_from: {a: b}, x-homeport: {ports: [[], x, '2-3']}}",
     ],
 )
 def test_what_compose_would_refuse_is_no_reason_to_fail(tmp_path: Path, spec: str) -> None:

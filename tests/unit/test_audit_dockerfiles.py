@@ -138,7 +138,20 @@ def test_compilers(text: str, expected: list[int]) -> None:
     assert lines(text, BUILD_TOOLS) == expected
 
 
-@pytest.mark.parametrize("text", ["", "# nothing\n", "RUN\n", "ENV A\n", "FROM a\nRUN <<EOF\nno end\n"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "# nothing\n",
+        "RUN\n",
+        "ENV A\n",
+        "FROM a\nRUN <<EOF\nno end\n",
+        "FROM a:1\nFETCH b\n",
+        "FROM\n",
+        "FROM a:1 b\n",
+        "FROM a:1\nRUN --mount=nothing pip install x\n",
+    ],
+)
 def test_what_buildkit_rejects_is_one_finding(text: str) -> None:
     assert [one.rule for one in find(text, "Dockerfile")] == [UNREADABLE]
 
@@ -171,3 +184,8 @@ def test_a_secret_of_a_stage_that_is_left_behind_and_one_that_is_published() -> 
     assert (
         found.what == "ARG GITHUB_TOKEN, in a stage that isn't shipped: build caches and attestations have it"
     )
+
+
+def test_another_frontend_reads_what_it_likes() -> None:
+    assert find("# syntax=example.com/other\nFETCH b\n", "Dockerfile") == []
+    assert lines("# syntax=docker/dockerfile:1\nFETCH b\n", UNREADABLE) == [2]

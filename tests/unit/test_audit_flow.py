@@ -164,6 +164,23 @@ def test_sarif(root: Path) -> None:
     assert result["suppressions"][0]["justification"] == "it is built once a year"
 
 
+def test_sarif_has_paths_from_the_top_of_git(root: Path) -> None:
+    path = root.parent / "out.sarif"
+    found = []
+    for folder in ("", "apps/my shop"):
+        flow.run(Request(root, sarif=str(path), today=TODAY, tools=False, folder=folder))
+        (result,) = json.loads(path.read_text(encoding="utf-8"))["runs"][0]["results"]
+        found.append(
+            (
+                result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"],
+                result["partialFingerprints"],
+            )
+        )
+    assert [uri for uri, _ in found] == ["api/Dockerfile", "apps/my%20shop/api/Dockerfile"]
+    # A stack that moves has the same findings.
+    assert found[0][1] == found[1][1]
+
+
 def test_a_finding_keeps_its_mark_when_it_moves(root: Path) -> None:
     path = root.parent / "out.sarif"
 

@@ -27,8 +27,8 @@ def finding(program: str, rule: str, line: int = 1, path: str = "Dockerfile") ->
     return others.finding(program, said(rule, line, path))
 
 
-def left(*found: Finding) -> list[str]:
-    return [one.rule.id for one in others.without_repetition(found)]
+def left(*found: Finding, text: str = "") -> list[str]:
+    return [one.rule.id for one in others.without_repetition(found, {"Dockerfile": text})]
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_two_findings_of_one_rule_have_one_rule() -> None:
     assert finding("hadolint", "DL1", 1).rule == finding("hadolint", "DL1", 2).rule
 
 
-@pytest.mark.parametrize("rule", ["DL3002", "DL3006", "DL3007", "DL3057"])
+@pytest.mark.parametrize("rule", ["DL3002", "DL3006", "DL3007", "DL3057", "DL3064"])
 def test_what_our_own_rules_look_at_is_theirs_to_decide(rule: str) -> None:
     assert left(finding("hadolint", rule), finding("hadolint", "DL3008")) == ["hadolint/DL3008"]
     assert left(finding("buildkit", "SecretsUsedInArgOrEnv")) == []
@@ -57,6 +57,13 @@ def test_what_our_own_rules_look_at_is_theirs_to_decide(rule: str) -> None:
 @pytest.mark.parametrize("rule", ["DL3042", "DL3060", "DL3009", "DL3019"])
 def test_advice_against_caches_is_left_out(rule: str) -> None:
     assert left(finding("hadolint", rule)) == []
+
+
+def test_the_command_of_a_health_check_may_be_in_the_shell_form() -> None:
+    text = "FROM a:1\nHEALTHCHECK CMD curl -f localhost || exit 1\ncmd a\n"
+    assert left(finding("hadolint", "DL3025", 2), text=text) == []
+    assert left(finding("hadolint", "DL3025", 3), text=text) == ["hadolint/DL3025"]
+    assert left(finding("hadolint", "DL3025", 9), text=text) == ["hadolint/DL3025"]
 
 
 def test_what_both_say_is_said_once() -> None:
@@ -74,7 +81,7 @@ def answer(monkeypatch: pytest.MonkeyPatch, out: str, err: str = "", code: int =
         return Completed(tuple(argv), code, out, err)
 
     monkeypatch.setattr(process, "run", run)
-    monkeypatch.setattr("shutil.which", lambda *_, **__: "hadolint")
+    monkeypatch.setattr("homeport.engine.linters.which", lambda *_: "hadolint")
     return asked
 
 
@@ -129,5 +136,5 @@ def test_what_can_not_be_asked_is_named_once_and_hadolint_is_missed_by_nobody(
         raise ToolMissing("The program 'docker' was not found.")
 
     monkeypatch.setattr(process, "run", missing)
-    monkeypatch.setattr("shutil.which", lambda *_, **__: None)
+    monkeypatch.setattr("homeport.engine.linters.which", lambda *_: "")
     assert others.ask(["Dockerfile"], ROOT) == ([], ("Left out: The program 'docker' was not found.",))

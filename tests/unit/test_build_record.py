@@ -321,4 +321,4 @@ def test_a_spoiled_file_that_cannot_be_removed(record: Record, monkeypatch: pyte
 
 def test_it_lies_in_the_user_s_own_cache() -> None:
     assert default_path().name == "builds-2.sqlite"
-    assert default_path().parent.name == "homeport"
+    assert "homeport" in default_path().parts  # on Windows with a folder Cache in it

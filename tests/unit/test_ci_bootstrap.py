@@ -76,6 +76,7 @@ def test_a_missing_venv_is_installed_on_debian_as_root(monkeypatch: pytest.Monke
     )
     monkeypatch.setattr("shutil.which", lambda _: "/usr/bin/apt-get")
     monkeypatch.setattr("os.geteuid", lambda: 0, raising=False)
+    monkeypatch.setattr("sys.platform", "linux")
 
     def install(command: list[str]) -> str:
         installed.append(command)

@@ -47,6 +47,16 @@ def test_wrong_words_are_exit_2(
     assert captured.out == ""
 
 
+def test_invoke_s_own_configuration_that_can_not_be_read(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / ".invoke.yaml").mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    assert call(monkeypatch, "audit", "--rules") == 2
+    assert ".invoke.yaml can't be read" in capsys.readouterr().err
+
+
 def test_a_broken_configuration(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

@@ -23,7 +23,7 @@ else:
     import tomli as tomllib
 
 PAGES = guides.guides()
-_CALL = re.compile(r"\b(?:homeport|invoke) ([a-z][a-z.]*)\b([^\n`|]*)")
+_CALL = re.compile(r"\b(?:homeport|invoke) ([a-z][a-z.]*)\b([^\n`'|]*)")
 _OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 OF_OTHERS = {
     "--checksum", "--mount", "--no-cache", "--no-cache-dir", "--progress", "--tag", "--update-cache",

@@ -17,7 +17,8 @@ import pytest
 
 from homeport.engine import api
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Unix sockets")
+if sys.platform == "win32":
+    pytest.skip("Unix sockets", allow_module_level=True)
 CONTEXT_META = Path("contexts") / "meta"
 
 
@@ -170,6 +171,17 @@ def test_answers_come_in_the_order_of_the_questions(serve: Callable[[Answer], Se
     found = api.get_all(iter(paths))
     assert found == [(404 if path.endswith("7") else 200, {"path": path}) for path in paths]
     assert server.connections == min(count, 32)  # kept open for all that are asked one after the other
+
+
+def lines(to: http.server.BaseHTTPRequestHandler) -> None:
+    send(to, 200 if "good" in to.path else 400, {"/good": b'{"a": 1}\n{"a": 2}\n'}.get(to.path, b""))
+
+
+def test_documents_line_by_line(serve: Callable[[Answer], Server]) -> None:
+    serve(lines)
+    assert api.get_lines("/good") == [{"a": 1}, {"a": 2}]
+    assert api.get_lines("/good/none") == []
+    assert api.get_lines("/bad") == []
 
 
 def closing(to: http.server.BaseHTTPRequestHandler) -> None:

@@ -200,6 +200,7 @@ def test_what_would_change_more_is_refused_with_the_reason(text: str, why: str) 
     [
         (b"a:\n  - b\n c: d\n", "compose.yml, line 3, column 2: this is no YAML"),
         (b"a: b\n\tc: d\n", "compose.yml, line 2"),
+        (b"a:\tb\n", "compose.yml, line 1, column 3: a tab stands where only blanks can be read"),
         (b"a: 1\na: 2\n", "line 2: the key 'a' stands there twice"),
         (b"a: *nothing\n", "compose.yml, line 1, column 4: this is no YAML"),
         (b"a: &a [*a]\n", "an anchor holds itself"),

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homeport.errors import DefinitionError
-from homeport.model.shards import Shards, share
+from homeport.errors import DefinitionError, UsageError
+from homeport.model.shards import Shard, Shards, parse_shard, share
 
 LAYERS = {
     "base": (),
@@ -79,6 +79,22 @@ def test_all_begins_with_the_bases() -> None:
     assert Shards((), (("b",),)).all == (("b",),)
 
 
+def test_shards_by_name() -> None:
+    shards = Shards(("a",), (("b",), ("c", "d")))
+    assert shards.named == {"bases": ("a",), "1/2": ("b",), "2/2": ("c", "d")}
+    assert Shards((), (("b",),)).named == {"1/1": ("b",)}
+    assert {name: parse_shard(name).of(shards) for name in shards.named} == shards.named
+    assert Shard(3, 4).of(shards) == ()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "1", "0/2", "3/2", "1/0", "-1/2", "1/2/3", " 1/2", "base", "²/3", "1/99999"]
+)
+def test_what_is_no_shard(text: str) -> None:
+    with pytest.raises(UsageError, match="--shard takes N/M or 'bases'"):
+        parse_shard(text)
+
+
 def test_a_circle_is_an_error() -> None:
     with pytest.raises(DefinitionError, match="circle"):
         share({"a": ("b",), "b": ("a",)}, ["a"], {}, 2)
@@ -101,6 +117,8 @@ def test_everything_is_in_exactly_one_shard(
     shards = share(graph, wanted, {}, count)
     assert sorted(name for shard in shards.all for name in shard) == sorted(wanted)
     assert len(shards.parts) <= count
+    # What a matrix calls 1/3 is what --shard 1/3 builds, also where more machines were asked for.
+    assert share(graph, wanted, {}, len(shards.parts)).parts == shards.parts
     where = {name: number for number, part in enumerate(shards.parts) for name in part}
     for name, needs in graph.items():
         for need in needs:

@@ -6,6 +6,7 @@ import os
 import stat
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -64,6 +65,23 @@ def test_one_file_in_trouble_and_none_is_changed(tmp_path: Path, trouble: str) -
     assert everything(tmp_path) == before
 
 
+def test_a_folder_that_takes_no_new_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "a.yml"
+    file.write_bytes(b"old")
+    real = Path.open
+
+    def refused(self: Path, mode: str = "r", *options: Any, **more: Any) -> Any:
+        if mode == "xb":
+            raise PermissionError(13, "Permission denied", str(self))
+        return real(self, mode, *options, **more)
+
+    monkeypatch.setattr(Path, "open", refused)
+    with pytest.raises(UsageError, match="No new file can be made in ") as caught:
+        write({file: b"new"}, {file: b"old"})
+    assert ".tmp" not in str(caught.value)
+    assert everything(tmp_path) == {"a.yml": b"old"}
+
+
 def test_a_failure_half_way_is_undone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = [tmp_path / name for name in ("a.yml", "b.yml", "c.yml")]
     for file in files:
@@ -112,7 +130,7 @@ def test_an_interruption_half_way_is_undone(tmp_path: Path, monkeypatch: pytest.
     ],
 )
 def test_the_proof_finds_whatever_else_would_change(tmp_path: Path, old: str, new: str) -> None:
-    (tmp_path / "compose.yml").write_text(TEXT, encoding="utf-8")
+    (tmp_path / "compose.yml").write_text(TEXT, encoding="utf-8", newline="\n")
     found = read(tmp_path, (), {})
     plan = make(found, Policy())
     assert list(proven(found, plan)) == [tmp_path / "compose.yml"]
@@ -123,7 +141,7 @@ def test_the_proof_finds_whatever_else_would_change(tmp_path: Path, old: str, ne
 
 
 def test_the_proof_finds_a_comment_that_became_another_services(tmp_path: Path) -> None:
-    (tmp_path / "compose.yml").write_text(TEXT, encoding="utf-8")
+    (tmp_path / "compose.yml").write_text(TEXT, encoding="utf-8", newline="\n")
     found = read(tmp_path, (), {})
     plan = make(found, Policy())
     with pytest.raises(WorkFailed):

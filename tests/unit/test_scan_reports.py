@@ -18,6 +18,7 @@ from homeport.model.config import ScanIgnore
 from homeport.model.finding import Finding, Rule, Severity
 from homeport.model.vulnerability import Level, Weakness
 from homeport.report.console import make_console
+from homeport.report.document import file_name
 from homeport.scan import baseline, page, sarif, sboms, show
 from homeport.scan.hits import Hit, of_repository
 from homeport.scan.images import Looked
@@ -210,7 +211,7 @@ def test_a_list_for_each_image(tmp_path: Path) -> None:
     assert found == {API.id: str(tmp_path / "new" / "api.cdx.json")}
     written = json.loads((tmp_path / "new" / "api.cdx.json").read_text(encoding="utf-8"))
     assert written["of"] == [API.id, "team/api:1"]
-    assert sboms.file_name(Subject("x", "y", ("a/b:c",), "")) == "a_b_c.cdx.json"
+    assert file_name("a/b:c.cdx.json") == "a_b_c.cdx.json"
 
 
 @pytest.mark.parametrize("said", [{}, {"bomFormat": "SPDX"}, {"bomFormat": "CycloneDX"}])

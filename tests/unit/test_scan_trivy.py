@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -179,9 +178,9 @@ def test_an_image_that_can_not_be_had_is_an_error() -> None:
 
 
 def test_which_one_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shutil, "which", lambda name, path=None: f"/opt/{name}")
+    monkeypatch.setattr(scanner, "which", lambda name, folders=None: f"/opt/{name}")
     assert trivy.find(Said(), "image@sha256:1").program == str(Path("/opt/trivy").absolute())
-    monkeypatch.setattr(shutil, "which", lambda name, path=None: None)
+    monkeypatch.setattr(scanner, "which", lambda name, folders=None: "")
     assert trivy.find(Said(), "image@sha256:1").shown == "trivy (image image@sha256:1)"
 
 

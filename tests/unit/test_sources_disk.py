@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from homeport.sources import disk as module
 from homeport.sources.disk import Disk, Item, SourceProblem
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="modes, links and pipes of POSIX")
+if sys.platform == "win32":
+    pytest.skip("modes, links and pipes of POSIX", allow_module_level=True)
 refused = PermissionError(13, "Permission denied")
 
 

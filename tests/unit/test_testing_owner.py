@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import pytest
 
@@ -40,4 +41,5 @@ def test_an_owner_can_be_read_back() -> None:
     assert found.pid == os.getpid()
     assert found.alive(me().place, NOW, mark_of)
     assert mark_of(2**22 + 1) is None
-    assert mark_of(1) not in {None, found.mark}
+    if sys.platform != "win32":  # there the first process has another number
+        assert mark_of(1) not in {None, found.mark}

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from homeport.build import facts as reading
+from homeport.engine import git
 from homeport.program import main
 from made_up import Targets, facts
 
@@ -34,9 +35,16 @@ class Called(NamedTuple):
 Call = Callable[..., Called]
 
 
+def placed(top: Path, cwd: Path) -> git.Place:
+    """What git says where ``top`` is a repository."""
+    way = cwd.relative_to(top).as_posix()
+    return git.Place(top, "" if way == "." else way)
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(git, "place", lambda cwd: placed(tmp_path, cwd))
     (tmp_path / "homeport.toml").write_text(
         '[build]\nregistry = "ghcr.io/me"\n[ci]\nshards = 2\n', encoding="utf-8"
     )
@@ -86,10 +94,10 @@ def test_it_writes_once(folder: Path, call: Call) -> None:
     lines = [line.rstrip() for line in shown.out.splitlines()]
     assert lines == [
         "warning: CI builds what 'homeport build' builds, which leaves out tool. Choose with [ci] targets.",
-        "shard   targets",
-        "bases   base",
-        "1 of 2  api, worker",
-        "2 of 2  web",
+        "shard  targets",
+        "bases  base",
+        "1/2    api, worker",
+        "2/2    web",
         "",
         "  .github/workflows/docker-build.yml: new",
         "  .github/workflows/docker-test.yml: new",
@@ -221,6 +229,7 @@ def test_shards_by_recorded_times(folder: Path, call: Call) -> None:
         (("--provider", "githup"), "", "did you mean 'github'?"),
         (("--chekc",), "", "did you mean '--check'?"),
         ((), "[ci]\nshard = 3\n", "did you mean 'shards'?"),
+        ((), '[ci]\nname = "My Shop"\n', "[ci] name: 'My Shop' can't begin"),
         ((), "[ci]\nshards = 0\n", "[ci] shards must be 1 or more."),
         ((), '[ci]\ntimes = "no.json"\n', "[ci] times: no.json can't be read: No such file"),
         ((), '[ci]\ntimes = "homeport.toml"\n', "[ci] times: homeport.toml can't be read"),
@@ -249,6 +258,86 @@ def test_a_folder_that_is_a_file(folder: Path, call: Call) -> None:
     shown = call()
     assert shown.code == 2
     assert ".github" in shown.err
+
+
+@pytest.fixture
+def shop(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A stack in a folder of the repository; it is the working directory."""
+    found = folder / "apps" / "shop"
+    found.mkdir(parents=True)
+    (found / "homeport.toml").write_text('[build]\nregistry = "ghcr.io/me"\n', encoding="utf-8")
+    monkeypatch.chdir(found)
+    return found
+
+
+def test_a_stack_in_a_folder_has_its_workflows_at_the_top(folder: Path, shop: Path, call: Call) -> None:
+    assert call().code == 0
+    assert "# homeport: folder apps/shop\n" in (folder / BUILD).read_text(encoding="utf-8")
+    assert tree(shop) == ["homeport.toml"]
+    assert call("--check").code == 0
+
+
+def test_two_stacks_never_overwrite_each_other(
+    folder: Path, shop: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert call().code == 0
+    before = (folder / BUILD).read_bytes()
+    monkeypatch.chdir(folder)
+    shown = call()
+    assert (shown.code, shown.out, (folder / BUILD).read_bytes()) == (2, "", before)
+    assert f"{BUILD} is of the stack in apps/shop." in shown.err
+    assert "[ci] name" in shown.err
+    shown = call("--check")
+    assert (shown.code, f"{BUILD}: of another folder" in shown.out) == (1, True)
+    (folder / "homeport.toml").write_text('[ci]\nname = "all"\n', encoding="utf-8")
+    assert call().code == 0
+    assert (folder / BUILD).read_bytes() == before
+    assert (folder / BUILD.replace("docker-build", "all-docker-build")).is_file()
+    assert call("--check").code == 0
+    monkeypatch.chdir(shop)
+    assert call("--check").code == 0
+
+
+def test_workflows_of_an_old_name_are_named(folder: Path, call: Call) -> None:
+    call()
+    (folder / "homeport.toml").write_text('[ci]\nname = "shop"\n', encoding="utf-8")
+    (folder / BUILD).with_name("mine.yml").write_text("name: mine\n", encoding="utf-8")
+    shown = call()
+    said = [line for line in shown.out.splitlines() if "under another name" in line]
+    assert (shown.code, len(said)) == (0, 4)
+    assert f"{BUILD} was generated for this stack under another name: remove it." in said[0]
+
+
+def test_a_stack_that_moved_takes_its_workflows_along(
+    folder: Path, shop: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert call().code == 0
+    monkeypatch.chdir(folder)
+    shop.rename(folder / "shop")
+    monkeypatch.chdir(folder / "shop")
+    shown = call()
+    assert (shown.code, "If the stack has moved, --force takes the file over." in shown.err) == (2, True)
+    assert call("--force").code == 0
+    assert call("--check").code == 0
+
+
+@pytest.mark.parametrize("name", ["it's", "a*b", "${{ x }}", "[a]", "a\nb", "!a"])
+def test_a_folder_that_no_workflow_can_name(
+    folder: Path, name: str, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(git, "place", lambda cwd: git.Place(folder, name))
+    shown = call()
+    assert (shown.code, "can't stand in a workflow" in shown.err, tree(folder)) == (
+        2,
+        True,
+        ["homeport.toml"],
+    )
+
+
+def test_gitlab_has_one_file(folder: Path, call: Call) -> None:
+    (folder / "homeport.toml").write_text('[ci]\nname = "shop"\n', encoding="utf-8")
+    shown = call("--provider", "gitlab")
+    assert (shown.code, "[ci] name is of no use at GitLab" in shown.err) == (2, True)
 
 
 def test_every_option_is_documented() -> None:

@@ -162,7 +162,7 @@ def test_rights(pipeline: Pipeline) -> None:
             assert pipeline.host == "ghcr.io"
         if "security-events" in rights:
             assert "run" not in str([list(step) for step in job.get("steps", ())])
-        assert set(rights) <= {"packages", "security-events", "actions"}
+        assert set(rights) <= {"packages", "security-events", "actions"}, (file, name)
 
 
 def test_rights_of_a_called_workflow_are_those_of_its_caller(pipeline: Pipeline) -> None:

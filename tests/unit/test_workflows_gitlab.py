@@ -46,8 +46,11 @@ def jobs(pipeline: Pipeline) -> dict[str, Any]:
     return {name: job for name, job in document.items() if isinstance(job, dict) and "script" in job}
 
 
-def targets(job: dict[str, Any]) -> list[str]:
-    return [name for entry in job["parallel"]["matrix"] for name in entry["TARGETS"].split(",")]
+def targets(pipeline: Pipeline, name: str) -> list[str]:
+    """What the jobs for shards of this name build together."""
+    document = YAML(typ="safe").load(io.StringIO(text(pipeline)))
+    found = [job for key, job in document.items() if key == name or key.startswith(f"{name} ")]
+    return [target for job in found for target in job["variables"]["TARGETS"].split(",")]
 
 
 @pytest.fixture(params=list(CASES))
@@ -60,12 +63,22 @@ def test_one_file(pipeline: Pipeline) -> None:
 
 
 def test_every_target_is_built_once() -> None:
-    found = jobs(CASES["own registry"])
-    assert targets(found["bases"]) == ["base", "lib"]
-    assert Counter([*targets(found["bases"]), *targets(found["images"])]) == Counter(list(BIG))
-    assert Counter(targets(found["affected"])) == Counter(list(BIG))
-    assert Counter(targets(found["unit-tests"])) == Counter(list(BIG))
-    assert Counter(targets(jobs(CASES["no registry"])["images"])) == Counter(list(BIG))
+    own = CASES["own registry"]
+    assert targets(own, "bases") == ["base", "lib"]
+    assert Counter([*targets(own, "bases"), *targets(own, "images")]) == Counter(list(BIG))
+    assert Counter(targets(own, "affected")) == Counter(list(BIG))
+    assert Counter(targets(own, "unit-tests")) == Counter(list(BIG))
+    assert Counter(targets(CASES["no registry"], "images")) == Counter(list(BIG))
+
+
+def test_a_shard_is_a_job_whatever_its_targets_are_called() -> None:
+    long = {f"{'a' * 90}-{number}": () for number in range(8)}
+    pipeline = make(Work(long, tuple(long)), CiConfig(shards=2), BuildConfig(registry="docker.io/me"), {})
+    document = YAML(typ="safe").load(io.StringIO(text(pipeline)))
+    assert document["images 1/2"]["extends"] == ".images"
+    assert len(document["images 1/2"]["variables"]["TARGETS"]) > 255
+    # https://docs.gitlab.com/ci/jobs/#job-names
+    assert max(map(len, document)) <= 255
 
 
 def test_merge_requests_push_nothing_and_write_no_caches(pipeline: Pipeline) -> None:
@@ -73,7 +86,7 @@ def test_merge_requests_push_nothing_and_write_no_caches(pipeline: Pipeline) -> 
         rules = str(job["rules"])
         if "--push" in str(job["script"]):
             assert "merge_request" not in rules, name
-        if name == "affected":
+        if name == ".affected":
             assert len(job["rules"]) == 1
         if "merge_request" in rules and "homeport build" in str(job["script"]):
             assert "${CI_MERGE_REQUEST_DIFF_BASE_SHA:+--no-cache-export}" in str(job["script"]), name
@@ -101,8 +114,8 @@ def test_deploys_are_started_by_hand_and_wait_for_each_other() -> None:
             assert job["environment"]["name"] == name
             assert job["tags"] == ["server"]
     assert found["roll back staging"]["needs"] == []
-    assert found["images"]["tags"] == ["docker"]
-    assert "tags" not in jobs(CASES["own registry"])["images"]
+    assert found[".images"]["tags"] == ["docker"]
+    assert "tags" not in jobs(CASES["own registry"])[".images"]
 
 
 def test_what_pip_installs_is_one_word_to_the_shell() -> None:

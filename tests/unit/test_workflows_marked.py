@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from homeport.ci.marked import State, Step, make, regions, state, written
+from homeport.ci.marked import State, Step, folder_of, make, regions, state, written
 
 BODY = """\
 a: 1
@@ -84,6 +84,20 @@ def test_what_has_no_place_any_more_is_named() -> None:
     step = one("a: 1\n", mine)
     assert (step.state, step.lost, step.refused) == (State.CHANGED, ("steps",), True)
     assert one("a: 1\n", FILE).lost == ()
+
+
+def test_whose_a_file_is() -> None:
+    theirs = written(BODY, {}, "apps/shop")
+    assert (folder_of(theirs), folder_of(FILE), folder_of("name: mine\n")) == ("apps/shop", "", "")
+    assert state(theirs) is State.CHANGED
+    assert state(theirs.replace("apps/shop", "apps/shops")) is State.EDITED
+    (same,) = make({"x.yml": BODY}, {"x.yml": theirs}, "apps/shop")
+    assert same.state is State.SAME
+    for folder, before in (("", theirs), ("apps/web", theirs), ("apps/shop", FILE)):
+        (step,) = make({"x.yml": BODY}, {"x.yml": before}, folder)
+        assert (step.state, step.refused) == (State.ELSEWHERE, True)
+    (foreign,) = make({"x.yml": BODY}, {"x.yml": "name: mine\n"}, "apps/shop")
+    assert foreign.state is State.FOREIGN
 
 
 def test_regions() -> None:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from homeport.audit import shell
 from homeport.audit.shell import Command
 from homeport.audit.stages import Place
 from homeport.model.finding import Edit, Finding, Rule
 from homeport.model.instruction import DockerfileSyntaxError, mounts
+
+_FOLDER = re.compile(r"/[\w./-]+(/\*)?")
+_JOINED = re.compile(r"[ \t]*(\\[ \t]*\r?\n[ \t]*)*&&[ \t]*(\\[ \t]*\r?\n[ \t]*)*")
+_ENDED = re.compile(r"[ \t]*((\\[ \t]*\r?\n[ \t]*)*&&|\r?\n|\Z)")
 
 
 def targets(place: Place) -> list[str]:
@@ -39,6 +43,34 @@ def empties(command: Command, folder: str) -> bool:
     words = [word for word in command.texts[1:] if word.startswith("/")]
     named = [word.removesuffix("/*").rstrip("/") for word in words]
     return command.texts[:1] == ("rm",) and any(within(one, folder) or within(folder, one) for one in named)
+
+
+def useless(command: Command, mounted: Collection[str]) -> bool:
+    """Whether a command does nothing but empty these cache mounts of its step, and nothing of the image."""
+    words = [word for word in command.texts[1:] if not word.startswith("-")]
+    return (
+        command.texts[:1] == ("rm",)
+        and not command.variables
+        and bool(words)
+        and all(_FOLDER.fullmatch(word) for word in words)
+        and all(
+            any(within(posixpath.normpath(word.removesuffix("/*")), one) for one in mounted) for word in words
+        )
+    )
+
+
+def without(text: str, command: Command, everything: Sequence[Command]) -> Edit | None:
+    """The edit that takes a command out of a chain of ``&&``, with the lines that it has to itself.
+
+    None for the first of a chain, and for one that anything else than ``&&`` joins to what is around it.
+    """
+    index = everything.index(command)
+    if not index or not command.words:
+        return None
+    before, first, last = everything[index - 1].words[-1:], command.words[0], command.words[-1]
+    if not before or not _JOINED.fullmatch(text, before[0].end, first.start):
+        return None
+    return Edit(before[0].end, last.end) if _ENDED.match(text, last.end) else None
 
 
 def added(text: str, place: Place, flags: str) -> Edit | None:

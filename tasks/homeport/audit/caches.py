@@ -160,8 +160,12 @@ class _Step:
                     self._note(f"{word.text} on the same line", self._without(word))
         for name in sorted(self._program.off):
             here = [word.text.partition("=")[0] for use in self._uses for word in use.command.variables]
-            if name in here:
-                self._note(f"{name} in the command", None)
+            exported = any(
+                one.texts[:1] == ("export",) and any(word.startswith(f"{name}=") for word in one.texts)
+                for one in self._everything
+            )
+            if name in here or exported:
+                self._note(f"{name} in the {'command' if name in here else 'step'}", None)
             elif self._turns_off(value := self._place.variables.get(name, "")):
                 where = next((one for one in reversed(self._before()) if name in one.value), None)
                 line = f" (line {where.line})" if where else ""
@@ -169,6 +173,9 @@ class _Step:
                 for use in self._uses:
                     self._note(said, self._on(use, name))
         for command in self._everything:
+            if command.texts[:1] and command.texts[0] in self._program.against:
+                # Behind a $(...), of which shell.py makes a command of its own.
+                self._note(f"{command.texts[0]} on the same line", None)
             use_ = use_of(command)
             emptied = any(folder and cachemounts.empties(command, folder) for folder in self._wanted)
             if emptied or (use_ is not None and use_.program is self._program and use_.cleans):

@@ -30,10 +30,13 @@ from homeport.model.project import Service, interpolated
 from homeport.model.yaml_tree import Alias, entry
 from homeport.sources.compose import ComposeFiles
 
-_ROTATES = {"local", "journald", "none"}
-"""Drivers that keep no file that grows for ever, or let another program do it."""
 _FILES = {"", "json-file"}
-_LIMITS = (("cpus", "cpus", "CPU"), ("memory", "mem_limit", "memory"))
+"""Drivers that keep a file which grows for ever unless they are told how large it may become."""
+_LIMITS = (
+    ("cpus", ("cpus", "cpu_quota", "cpu_count", "cpu_percent", "cpuset"), "CPU"),
+    ("memory", ("mem_limit",), "memory"),
+)
+"""What is limited: by its name under ``deploy.resources.limits``, by Compose's other words, for people."""
 _CAPABILITIES = {"ALL", "SYS_ADMIN", "SYS_MODULE", "SYS_PTRACE", "SYS_RAWIO"}
 """Those that lead to the host (capabilities(7)); network administration stays in the container's network."""
 
@@ -172,7 +175,7 @@ def _service(project: _Project, service: Service) -> Iterator[Finding]:
         yield project.finding(
             STOPS_FIRST,
             service,
-            "volumes" if own.written and "writes" in reason else "network_mode",
+            "volumes" if own.written and "may write" in reason else "network_mode",
             f"is replaced stop-first: {reason}",
             f"'homeport deploy --zero-downtime' {held}. If it may run twice: 'order: start-first'.",
         )
@@ -181,7 +184,9 @@ def _service(project: _Project, service: Service) -> Iterator[Finding]:
 def _stays_up(project: _Project, service: Service, spec: Mapping[str, Any]) -> Iterator[Finding]:
     deploy = _mapping(spec.get("deploy"))
     limits = _mapping(_mapping(deploy.get("resources")).get("limits"))
-    missing = [words for key, old, words in _LIMITS if not limits.get(key) and not spec.get(old)]
+    missing = [
+        words for key, others, words in _LIMITS if not limits.get(key) and not any(map(spec.get, others))
+    ]
     if missing and not project.runs_once(service.name):
         yield project.finding(
             NO_LIMITS,
@@ -273,11 +278,18 @@ def _as_resolved(name: str, spec: Mapping[str, Any], awaited: bool) -> stack.Ser
         ],
         "depends_on": {need: {"condition": how} for need, how in shorthand.dependencies(spec).items()},
         "expose": _texts(spec.get("expose")),
-        "deploy": {key: item for key, item in _mapping(spec.get("deploy")).items() if key != "replicas"},
+        "volumes_from": _texts(spec.get("volumes_from")),
+        "deploy": {"update_config": _mapping(_mapping(spec.get("deploy")).get("update_config"))},
         "scale": None,
-        "x-homeport": _mapping(spec.get("x-homeport")),
+        "x-homeport": _own(_mapping(spec.get("x-homeport"))),
     }
     return stack.Service(name, long, awaited=awaited)
+
+
+def _own(said: Mapping[str, Any]) -> Mapping[str, Any]:
+    """``x-homeport`` with numbers for ports, which were read as texts."""
+    ports = [int(one) for one in _texts(said.get("ports")) if one.isascii() and one.isdigit()]
+    return {**said, "ports": ports} if "ports" in said else said
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

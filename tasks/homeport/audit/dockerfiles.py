@@ -18,18 +18,22 @@ from homeport.audit.finding import (
 from homeport.audit.secretfiles import PUBLISHED
 from homeport.audit.stages import Place, Stage, places
 from homeport.model import secret_names
-from homeport.model.dockerfile import Dockerfile, parse
+from homeport.model.dockerfile import Dockerfile, foreign, frontend, parse
 from homeport.model.finding import Finding
 from homeport.model.instruction import (
     DockerfileSyntaxError,
     Instruction,
     assignments,
     declarations,
+    fields,
+    mounts,
     paths,
 )
 
 _DROPS = re.compile(r"\b(su-exec|gosu|setpriv|s6-setuidgid|chpst|runuser)\b")
 """Programs by which an entrypoint goes on as another user."""
+_KEYWORDS = {"ADD", "ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "EXPOSE", "FROM", "HEALTHCHECK", "LABEL",
+             "MAINTAINER", "ONBUILD", "RUN", "SHELL", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR"}  # fmt: skip
 _COMPILERS = {
     "apt": {
         "build-essential",
@@ -53,8 +57,11 @@ def find(text: str, path: str, *, contexts: Collection[str] = (), checked: bool 
     ``contexts`` are names that a bake or Compose file gives to contexts. ``checked``: a Compose file says how
     health is checked.
     """
+    if foreign(frontend(text)):
+        return []  # what its lines mean, only its frontend knows
     try:
         file = parse(text)
+        _check(file)
     except DockerfileSyntaxError as error:
         return [Finding(UNREADABLE, path, error.line, str(error), "Correct the line.")]
     if not any(each.keyword == "FROM" for each in file.instructions):
@@ -70,6 +77,17 @@ def find(text: str, path: str, *, contexts: Collection[str] = (), checked: bool 
         *_secrets(path, own, file, final),
         *_compilers(text, path, own, final),
     ]
+
+
+def _check(file: Dockerfile) -> None:
+    """Raise DockerfileSyntaxError for what BuildKit rejects behind its parser (instructions/parse.go)."""
+    for one in file.instructions:
+        if one.keyword not in _KEYWORDS:
+            raise DockerfileSyntaxError(f"there is no instruction '{one.keyword}'", one.line)
+        if one.keyword == "FROM" and len(fields(one.value)) not in {1, 3}:
+            raise DockerfileSyntaxError("FROM has an image, and a name behind AS at most", one.line)
+        if one.keyword == "RUN":
+            mounts(one)
 
 
 def has_health_check(text: str, target: str = "") -> bool:
@@ -238,6 +256,7 @@ def _compilers(text: str, path: str, places: list[Place], final: Stage) -> Itera
     if line_of:
         line = min(line_of.values())
         yield Finding(
-            BUILD_TOOLS, path, line, f"{', '.join(sorted(line_of))} stay in the final image",
+            BUILD_TOOLS, path, line,
+            f"{', '.join(sorted(line_of))} {'stays' if len(line_of) == 1 else 'stay'} in the final image",
             "Build in a stage of its own, and copy what it made.",
         )  # fmt: skip

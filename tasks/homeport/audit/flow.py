@@ -70,6 +70,8 @@ class Request:
     files: tuple[str, ...] = ()
     """Compose files, as for ``docker compose --file``."""
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    folder: str = ""
+    """The way to the root from git's top level, for SARIF."""
 
 
 def rules() -> int:
@@ -104,7 +106,7 @@ def run(request: Request) -> int:
     uncached = {one: tuple(buildcaches.find(one, request.config.build_cache)) for one in found.projects}
     own += [each.finding for ones in uncached.values() for each in ones]
     everything = [one for one in own if one.rule.id in chosen]
-    theirs = others.without_repetition(more)
+    theirs = others.without_repetition(more, {source.shown: source.text for source in found.dockerfiles})
     everything += [one for one in theirs if not request.only or one.rule.id in chosen]
     sifted = suppress.sift(everything, request.config.suppress, request.today)
     unchanged: list[str] = []
@@ -130,7 +132,8 @@ def run(request: Request) -> int:
         write_json(request.json, show.document(sifted, diff, request.apply))
     if request.sarif:
         known = {rule.id: rule for rule in (*(one.rule for one in theirs), *RULES)}
-        write_json(request.sarif, sarif.document(sifted.open, sifted.suppressed, known.values()))
+        found_ = sarif.document(sifted.open, sifted.suppressed, known.values(), folder=request.folder)
+        write_json(request.sarif, found_)
     return EXIT_FAILED if request.check and _bad(sifted, mended_) else 0
 
 

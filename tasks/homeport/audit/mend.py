@@ -1,18 +1,20 @@
 """Edits put into a Dockerfile, with a proof: it says what it said, but for what was planned. Pure.
 
 What can be planned: cache mounts come or move, words that turn a cache off go, others come by which a cache
-is used, base images get another digest.
+is used, commands go that only empty a cache mount of their own step, base images get another digest.
 """
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from itertools import pairwise
 
-from homeport.audit import shell
+from homeport.audit import cachemounts, shell
 from homeport.audit.programs import PROGRAMS
+from homeport.audit.shell import Command
 from homeport.audit.system import NEW_WORDS
 from homeport.model.dockerfile import parse
 from homeport.model.finding import Edit, Finding
@@ -76,6 +78,8 @@ def _planned(old: str, edit: Edit) -> Counter[str]:
         return Counter({"mounts that move": 1})
     if edit.text.startswith(" --mount="):
         return Counter({"mounts that come": len(edit.text.split())})
+    if old[edit.start : edit.end].lstrip(" \t\r\n\\").startswith("&&"):
+        return Counter({"commands that go": 1})
     if edit.text:
         return +Counter({"words that come": len(edit.text.split()), "words that go": gone})
     return Counter({"words that go": 1})
@@ -94,21 +98,37 @@ def _difference(old: str, first: Instruction, new: str, second: Instruction) -> 
         return Counter() if same else Counter({"digests": 1}) if _is_pinned(first, second) else None
     found = _flags(first, second)
     one, two = shell.commands(old, first), shell.commands(new, second)
-    if found is None or len(one) != len(two):
+    if found is None:
         return None
     if first.heredocs != second.heredocs and not shell.is_script(first):
         return None  # it is some command's input
     if not one:
         same = (first.value, first.heredocs) == (second.value, second.heredocs)
         return found if same else None
-    for had_, has_ in zip(one, two, strict=True):
-        changed = _words(had_.texts, has_.texts, NEW_WORDS, _OPTIONS)
-        settings = [[word.text for word in each.variables] for each in (had_, has_)]
-        set_ = _words(settings[0], settings[1], _VARIABLES, ())
-        if changed is None or set_ is None:
+    mounted = [
+        posixpath.normpath(each["target"])
+        for each in mounts(first)
+        if each["type"] == "cache" and "target" in each
+    ]
+    rest = list(two)
+    for command in one:
+        difference = _of_commands(command, rest[0]) if rest else None
+        if difference is not None:
+            rest.pop(0)
+            found += difference
+        elif cachemounts.useless(command, mounted):
+            found["commands that go"] += 1
+        else:
             return None
-        found += changed + set_
-    return found
+    return None if rest else found
+
+
+def _of_commands(had: Command, has: Command) -> Counter[str] | None:
+    """What came and went between two commands; None if they differ in anything that can't be planned."""
+    words = _words(had.texts, has.texts, NEW_WORDS, _OPTIONS)
+    settings = [[word.text for word in each.variables] for each in (had, has)]
+    variables = _words(settings[0], settings[1], _VARIABLES, ())
+    return None if words is None or variables is None else words + variables
 
 
 def _flags(first: Instruction, second: Instruction) -> Counter[str] | None:

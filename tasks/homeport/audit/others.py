@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -22,6 +22,7 @@ _OURS = {
     "hadolint/DL3006",
     "hadolint/DL3007",
     "hadolint/DL3057",
+    "hadolint/DL3064",
 }
 """What our own rules look at, too (secrets, root, versions, health): they decide."""
 _AGAINST = {"hadolint/DL3042", "hadolint/DL3060", "hadolint/DL3009", "hadolint/DL3019"}
@@ -37,6 +38,11 @@ _SAME = {
     "hadolint/DL3063": "buildkit/ConsistentInstructionCasing",
 }
 """By rule of hadolint the check of BuildKit that says the same."""
+
+
+_ABOUT = {"hadolint/DL3025": {"CMD", "ENTRYPOINT"}}
+"""By rule the instructions that it is about. hadolint takes the CMD of a HEALTHCHECK for one, which may well
+need a shell: ``curl ... || exit 1``."""
 
 
 def ask(dockerfiles: Sequence[str], root: Path) -> tuple[list[Finding], tuple[str, ...]]:
@@ -66,9 +72,12 @@ def finding(program: str, said: Said) -> Finding:
     return Finding(rule, said.path, said.line, said.what, where, about=said.rule)
 
 
-def without_repetition(others: Iterable[Finding]) -> list[Finding]:
-    """Findings of other programs without what our rules say, what would be wrong beside them, and copies."""
-    listed = list(others)
+def without_repetition(others: Iterable[Finding], texts: Mapping[str, str]) -> list[Finding]:
+    """Findings of other programs without what our rules say, what is wrong, also beside them, and copies.
+
+    ``texts`` are the Dockerfiles by the path that findings have.
+    """
+    listed = [one for one in others if _fits(one, texts)]
     said = {(one.rule.id, one.path, one.line) for one in listed}
     return [
         one
@@ -76,3 +85,12 @@ def without_repetition(others: Iterable[Finding]) -> list[Finding]:
         if one.rule.id not in _OURS | _AGAINST
         and (_SAME.get(one.rule.id, ""), one.path, one.line) not in said
     ]
+
+
+def _fits(one: Finding, texts: Mapping[str, str]) -> bool:
+    """Whether a finding stands at an instruction that its rule is about, as far as that is known."""
+    about = _ABOUT.get(one.rule.id)
+    lines = texts.get(one.path, "").split("\n")
+    if about is None or not 0 < one.line <= len(lines):
+        return True
+    return lines[one.line - 1].strip().partition(" ")[0].upper() in about

@@ -60,12 +60,18 @@ def _apt(
     if default and not deleted:
         used_for = ((one, use_of(one)) for one in everything)
         against += [one for one, use in used_for if use and use.program.name == "apt" and use.cleans]
-    edits: list[Edit | None] = [None for _ in against]
+    # What is emptied there is the mount's own, and not the image's. Mounts by a variable are left to people.
+    written = [one for one in own if any(one in value for _, value in place.instruction.flags)]
+    edits: list[Edit | None] = [
+        cachemounts.without(text, one, everything) if cachemounts.useless(one, written) else None
+        for one in against
+    ]
     if hazard:
         edits.append(None)
     if deleted:
         edits += [edit for use in uses for edit in _kept(use)]
-    option = f" with -o {_KEPT} behind apt-get: docker-clean of the base image deletes what lies elsewhere"
+    option = f" with -o {_KEPT} behind apt-get"
+    why = ": docker-clean of the base image deletes what lies elsewhere"
     verb = uses[0].verb
     mounted = all(any(cachemounts.within(folder, one) for one in own) for folder in folders)
     if mounted and not all(any(cachemounts.within(folder, one) for one in own) for folder in keeps):
@@ -75,7 +81,8 @@ def _apt(
         mount = cachemounts.added(text, place, flag) if place.root else None
         yield finding(
             SYSTEM_CACHE_MISSING, path, place, "apt", [mount, *edits], f"'{verb}' has no cache mount",
-            f"RUN{flag},{option if deleted else ''}".rstrip(",") + f"{_out(against)}.{hazard}",
+            f"RUN{flag},{option if deleted else ''}".rstrip(",")
+            + f"{_out(against)}{why if deleted else ''}.{hazard}",
         )  # fmt: skip
         return
     official = deleted and "/" not in _official(place.stage.image)
@@ -86,7 +93,7 @@ def _apt(
         yield finding(
             CACHE_DEFEATED, path, place, "apt", edits,
             f"the cache of '{verb}' is mounted and not used: {', '.join(dict.fromkeys(reasons))}",
-            f"Run it{option}{_out(against)}." if official else "Take it out.",
+            f"Run it{option}{_out(against)}{why}." if official else "Take it out.",
         )  # fmt: skip
 
 

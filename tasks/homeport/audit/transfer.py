@@ -16,7 +16,7 @@ from pathlib import Path
 
 from homeport.audit import secretfiles
 from homeport.audit.generated import VERSION_FILES, Generated, Kind
-from homeport.model.dockerfile import Dockerfile, parse
+from homeport.model.dockerfile import Dockerfile, foreign, parse
 from homeport.model.ignore import Ignore, PatternError
 from homeport.model.instruction import DockerfileSyntaxError, Instruction, mounts, paths
 from homeport.model.reading import Reading, Source, platform_args, read
@@ -26,7 +26,6 @@ from homeport.sources.tree import Node
 
 _PLATFORM = "linux/amd64"
 """What ``$TARGETARCH`` in a path stands for: sizes hardly depend on it."""
-_FRONTEND = re.compile(r"^(docker\.io/)?docker/dockerfile(-upstream)?([:@]|$)")
 _UNCLEAR = re.compile(r"^(line |an ONBUILD |ADD of what )")
 _QUOTES = re.compile(r"[\"']\s*,\s*[\"']|[\"']")
 _EVERYTHING = Source("", "/")
@@ -111,7 +110,7 @@ def demand(build: Build) -> Demand | None:
     whole = _read(file, build)
     instructions = "\n".join(map(_plain, whole.stages.values()))
     frontend = build.arguments.get("BUILDKIT_SYNTAX") or file.syntax
-    if frontend and not _FRONTEND.match(frontend):
+    if foreign(frontend):
         return Demand((_EVERYTHING,), (), instructions, f"its frontend {frontend} may read anything")
     sources = _local(whole)
     if reason := next(filter(_UNCLEAR.match, whole.unknown), ""):

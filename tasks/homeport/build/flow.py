@@ -28,6 +28,7 @@ from homeport.build.standing import Standing
 from homeport.engine import buildx
 from homeport.engine.distribution import Distribution
 from homeport.engine.git import changes_since
+from homeport.engine.waiting import result_of
 from homeport.errors import EXIT_FAILED, EXIT_INTERRUPTED
 from homeport.model.reference import repository
 from homeport.model.result import BuildResult, Status, TargetResult
@@ -70,7 +71,7 @@ def run(request: Request, facts_read: Future[BuildFacts]) -> int:
         make_folder(Path(request.report))
     if request.json:
         check_json(request.json)
-    facts = facts_read.result()
+    facts = result_of(facts_read)
     with Distribution() as distribution:
         assessment = Assessment(facts, request.cwd, request.options, Record(default_path()), distribution)
         looks_only = request.dry_run or request.explain is not None
@@ -265,7 +266,7 @@ def _report_to_actions(result: BuildResult, console: Console) -> None:
         print(github.annotation(target), file=console.file)
     if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
         try:
-            with Path(summary).open("a", encoding="utf-8", errors="replace") as file:
+            with Path(summary).open("a", encoding="utf-8", errors="replace", newline="\n") as file:
                 file.write(github.step_summary(result))
         except OSError as error:
             show_warnings((f"The step summary can't be written: {error.strerror}.",), console)

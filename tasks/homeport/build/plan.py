@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import posixpath
+import os
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
@@ -255,7 +255,8 @@ def _dockerfile(target: Target) -> str:
         return "dockerfile-inline"
     if is_remote(target.context):
         return target.dockerfile  # the context is a URL, and may carry a password
-    return posixpath.normpath(posixpath.join(target.context.replace("\\", "/"), target.dockerfile))
+    path = os.path.join(target.context.removeprefix("cwd://"), target.dockerfile)  # noqa: PTH118 - texts
+    return os.path.normpath(path).replace(os.sep, "/")
 
 
 def _exports(spec: Mapping[str, Any], shares_engine_images: bool) -> int:

@@ -6,6 +6,7 @@ reads it; so the same rules are checked here: https://docs.docker.com/reference/
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -32,7 +33,8 @@ def require(targets: Iterable[Target], allow: Sequence[str], cwd: Path, env: Map
             "The build asks for privileges that nobody granted:\n" + "\n".join(lines),
             cause="Bake lets a definition use these only if it is told to.",
             hint="If you trust it: [build] allow = ["
-            + ", ".join(f'"{wanted}"' for wanted in missing)
+            # TOML's texts are JSON's: a path of Windows has backslashes.
+            + ", ".join(json.dumps(wanted, ensure_ascii=False) for wanted in missing)
             + "] in homeport.toml.",
         )
 
@@ -84,7 +86,7 @@ def _read(target: Target) -> Iterator[str]:
     if not is_remote(target.context):
         yield target.context
         if target.inline_dockerfile is None:
-            yield str(Path(target.context.removeprefix("cwd://")) / target.dockerfile)
+            yield (Path(target.context.removeprefix("cwd://")) / target.dockerfile).as_posix()
     for value in target.contexts.values():
         if not is_remote(value) and not value.startswith("target:"):
             yield value

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from rich.text import Text
 
 from homeport.ci import github, gitlab, marked, pipeline, show
-from homeport.ci.marked import State, Step
+from homeport.ci.marked import State, Step, folder_of
 from homeport.ci.pipeline import Provider, Work
 from homeport.errors import EXIT_FAILED, UsageError, did_you_mean
 from homeport.model.config import BuildConfig, CiConfig
@@ -30,6 +30,10 @@ class Request:
 
     cwd: Path
     work: Work
+    top: Path
+    """Git's top level, below which workflows have to lie; without git the folder itself."""
+    folder: str = ""
+    """The way from there to ``cwd``."""
     config: CiConfig = field(default_factory=CiConfig)
     build: BuildConfig = field(default_factory=BuildConfig)
     check: bool = False
@@ -48,13 +52,16 @@ def run(request: Request) -> int:
     if request.json:
         check_json(request.json)
     provider = choose(request.config.provider)
-    made = pipeline.make(request.work, request.config, request.build, _seconds(request))
-    sources = {path: _bytes(request.cwd / path) for path in provider.files(made)}
-    steps = marked.make(provider.files(made), {path: _text(path, data) for path, data in sources.items()})
+    times = seconds(request.cwd, request.config)
+    made = pipeline.make(request.work, request.config, request.build, times, request.folder)
+    files = provider.files(made)
+    sources = {path: _bytes(request.top / path) for path in files}
+    steps = marked.make(files, {path: _text(path, data) for path, data in sources.items()}, request.folder)
     looks_only = request.check or request.dry_run
     if not looks_only and not request.force:
         _refuse(steps)
-    warnings = (*request.warnings, *pipeline.warnings(request.work, request.build))
+    left = _left_over(request, files)
+    warnings = (*request.warnings, *pipeline.warnings(request.work, request.build), *left)
     show_warnings(warnings, console)
     show.shards(made.shards, console)
     console.print()
@@ -63,7 +70,7 @@ def run(request: Request) -> int:
         console.print()
         show_difference(text, console)
     if not looks_only:
-        _write(request.cwd, steps, sources)
+        _write(request.top, steps, sources)
     console.print(Text(show.last_line(steps, wrote=not looks_only)))
     if request.json:
         write_json(request.json, show.document(made.shards, steps, warnings, wrote=not looks_only))
@@ -81,18 +88,31 @@ def choose(name: str) -> Provider:
     return PROVIDERS[name]
 
 
-def _seconds(request: Request) -> dict[str, float]:
-    name = request.config.times
+def seconds(cwd: Path, config: CiConfig) -> dict[str, float]:
+    """By target how long its build took, from ``[ci] times``. Raises UsageError for no times."""
+    name = config.times
     if not name:
         return {}
     try:
-        document = json.loads((request.cwd / name).read_text(encoding="utf-8"))
+        document = json.loads((cwd / name).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise UsageError(
             f"[ci] times: {name} can't be read: {getattr(error, 'strerror', None) or error}.",
             hint=f"'homeport build --parallel --no-skip --json {name}' writes one.",
         ) from error
     return pipeline.times(document, name)
+
+
+def _left_over(request: Request, files: Mapping[str, str]) -> tuple[str, ...]:
+    """Warnings of files beside these that were generated for the stack under another name, and still run."""
+    found = []
+    folders = {(request.top / path).parent for path in files}
+    for path in sorted(path for folder in folders for path in folder.glob("*.yml")):
+        name = path.relative_to(request.top).as_posix()
+        text = (_bytes(path) or b"").decode("utf-8", "replace") if name not in files else ""
+        if marked.state(text) is not State.FOREIGN and folder_of(text) == request.folder:
+            found.append(f"{name} was generated for this stack under another name: remove it.")
+    return tuple(found)
 
 
 def _bytes(path: Path) -> bytes | None:
@@ -119,6 +139,14 @@ def _refuse(steps: Sequence[Step]) -> None:
                 f"{step.path} is there, and homeport didn't write it.",
                 hint="Move it away, or overwrite it with --force; --dry-run shows the difference.",
             )
+        if step.state is State.ELSEWHERE:
+            other = folder_of(step.before or "") or "git's top level"
+            raise UsageError(
+                f"{step.path} is of the stack in {other}.",
+                cause="Each stack of a repository needs workflows of its own names.",
+                hint='Give this one a name: [ci] name = "..." in its homeport.toml. If the stack has moved, '
+                "--force takes the file over.",
+            )
         if step.state is State.EDITED:
             raise UsageError(
                 f"{step.path} was edited by hand.",
@@ -134,8 +162,8 @@ def _refuse(steps: Sequence[Step]) -> None:
             )
 
 
-def _write(cwd: Path, steps: Sequence[Step], sources: Mapping[str, bytes | None]) -> None:
-    changed = {cwd / step.path: step for step in steps if step.state is not State.SAME}
+def _write(top: Path, steps: Sequence[Step], sources: Mapping[str, bytes | None]) -> None:
+    changed = {top / step.path: step for step in steps if step.state is not State.SAME}
     for path in changed:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from homeport.ci.actions import pinned
-from homeport.ci.github_jobs import artifact, credentials, env, job, labels, on_main, permissions, quoted, run
+from homeport.ci.github_jobs import artifact, env, job, labels, on_main, quoted, run
+from homeport.ci.github_login import permissions, secret
 from homeport.ci.pipeline import Pipeline
+from homeport.model.shards import BASES
 
 FOLDER = ".github/workflows"
 _AFFECTED = '${BASE:+--changed-since "origin/$BASE"}'
@@ -18,15 +20,18 @@ _AFFECTED = '${BASE:+--changed-since "origin/$BASE"}'
 def files(pipeline: Pipeline) -> dict[str, str]:
     """By path the text of each workflow."""
     return {
-        f"{FOLDER}/docker-build.yml": _build(pipeline),
-        f"{FOLDER}/docker-test.yml": _test(pipeline),
-        f"{FOLDER}/docker-security-scan.yml": _scan(pipeline),
-        f"{FOLDER}/docker-deploy.yml": _deploy(pipeline),
+        _path(pipeline, "docker-build"): _build(pipeline),
+        _path(pipeline, "docker-test"): _test(pipeline),
+        _path(pipeline, "docker-security-scan"): _scan(pipeline),
+        _path(pipeline, "docker-deploy"): _deploy(pipeline),
     }
 
 
+def _path(pipeline: Pipeline, name: str) -> str:
+    return f"{FOLDER}/{pipeline.prefix}{name}.yml"
+
+
 def _build(pipeline: Pipeline) -> str:
-    parts = pipeline.shards.parts
     build = 'homeport build --parallel --keep-going --targets "$TARGETS"'
     command = f"{build} {_AFFECTED} ${{BASE:+--no-cache-export}}"
     base = [env("BASE", "github.base_ref")]
@@ -46,7 +51,7 @@ def _build(pipeline: Pipeline) -> str:
                 "images",
                 "Build ${{ matrix.shard }}",
                 [run("Build", command, [env("TARGETS", "matrix.targets"), *base])],
-                matrix=pipeline.shards.all,
+                matrix=pipeline.shards.named,
                 history=True,
             )
         )
@@ -57,12 +62,12 @@ def _build(pipeline: Pipeline) -> str:
                 "affected",
                 "Build what changed, ${{ matrix.shard }}",
                 [run("Build", command, [env("TARGETS", "matrix.targets"), *base])],
-                matrix=pipeline.shards.all,
+                matrix=pipeline.shards.named,
                 condition="github.event_name == 'pull_request'",
                 packages="read",
                 history=True,
             ),
-            *_pushing(pipeline, f"{build} --push", parts),
+            *_pushing(pipeline, f"{build} --push"),
         ]
     for key, name in (("test", "Test"), ("scan", "Scan")):
         jobs.append(_call(pipeline, key, name))
@@ -76,16 +81,17 @@ on:
   pull_request:
   workflow_dispatch:
 """,
-        "docker-build-${{ github.ref }}",
+        "${{ github.ref }}",
         jobs,
         cancel="${{ github.event_name == 'pull_request' }}",
     )
 
 
-def _pushing(pipeline: Pipeline, build: str, parts: Sequence[Sequence[str]]) -> Iterable[str]:
+def _pushing(pipeline: Pipeline, build: str) -> Iterable[str]:
     """The jobs that push: what many build on, then the rest, which finds it in the registry."""
     outside = on_main(pipeline)
-    bases = pipeline.shards.bases
+    parts = pipeline.shards.named
+    bases = parts.pop(BASES, ())
     if bases:
         yield job(
             pipeline,
@@ -112,24 +118,24 @@ def _test(pipeline: Pipeline) -> str:
     command = f'homeport test --no-cache-export --only unit --report report --targets "$TARGETS" {_AFFECTED}'
     unit = [
         run("Test", command, [env("TARGETS", "matrix.targets"), env("BASE", "github.base_ref")]),
-        artifact("unit-${{ strategy.job-index }}"),
+        artifact(pipeline, "unit-${{ strategy.job-index }}"),
     ]
     stack = [
         run("Test", "homeport test --no-cache-export --only smoke,integration --report report"),
-        artifact("stack"),
+        artifact(pipeline, "stack"),
     ]
     return _workflow(
         pipeline,
         "docker-test",
         "on:\n  pull_request:\n" + _callable(pipeline),
-        "docker-test-${{ github.ref }}",
+        "${{ github.ref }}",
         [
             job(
                 pipeline,
                 "unit",
                 "Unit tests, ${{ matrix.shard }}",
                 unit,
-                matrix=pipeline.shards.all,
+                matrix=pipeline.shards.named,
                 packages="read",
                 history=True,
             ),
@@ -143,7 +149,7 @@ def _scan(pipeline: Pipeline) -> str:
     scan = [
         run("Build or fetch the images", "homeport build --parallel --load --no-cache-export"),
         run("Scan", "homeport scan --report report"),
-        artifact("scan"),
+        artifact(pipeline, "scan"),
     ]
     jobs = [job(pipeline, "scan", "Vulnerabilities and secrets", scan, packages="read")]
     if pipeline.config.code_scanning:
@@ -152,7 +158,7 @@ def _scan(pipeline: Pipeline) -> str:
         pipeline,
         "docker-security-scan",
         'on:\n  schedule:\n    - cron: "17 4 * * 1"\n' + _callable(pipeline),
-        "docker-security-scan-${{ github.ref }}",
+        "${{ github.ref }}",
         jobs,
     )
 
@@ -180,7 +186,7 @@ def _code_scanning(pipeline: Pipeline) -> str:
         uses: {pinned("github/codeql-action/upload-sarif")}
         with:
           sarif_file: report/scan.sarif
-          category: homeport
+          category: {pipeline.prefix}homeport
 """
 
 
@@ -220,13 +226,13 @@ on:
             [env("ROLLBACK", "inputs.rollback")],
             condition=back,
         ),
-        artifact("deploy"),
+        artifact(pipeline, "deploy"),
     ]
     return _workflow(
         pipeline,
         "docker-deploy",
         dispatch,
-        "docker-deploy-${{ inputs.environment }}",
+        "${{ inputs.environment }}",
         [
             job(
                 pipeline,
@@ -246,6 +252,8 @@ on:
 def _workflow(
     pipeline: Pipeline, name: str, events: str, group: str, jobs: Sequence[str], cancel: str = "false"
 ) -> str:
+    name = f"{pipeline.prefix}{name}"
+    where = f"    working-directory: {quoted(pipeline.folder)}\n" if pipeline.folder else ""
     return f"""\
 name: {name}
 
@@ -253,13 +261,13 @@ name: {name}
 permissions: {{}}
 
 concurrency:
-  group: {group}
+  group: {name}-{group}
   cancel-in-progress: {cancel}
 
 defaults:
   run:
     shell: bash
-
+{where}
 jobs:
 {chr(10).join(jobs)}
   # homeport: keep begin jobs
@@ -268,13 +276,10 @@ jobs:
 
 
 def _callable(pipeline: Pipeline) -> str:
-    """The events by which ``docker-build`` and people start it; the run's own token needs no handing on."""
-    _, password = credentials(pipeline)
-    if not pipeline.registry or password == "GITHUB_TOKEN":  # noqa: S105 - a name
-        return "  workflow_call:\n  workflow_dispatch:\n"
-    return (
-        f"  workflow_call:\n    secrets:\n      {password}:\n        required: false\n  workflow_dispatch:\n"
-    )
+    """The events by which ``docker-build`` and people start it."""
+    name = secret(pipeline)
+    handed = f"    secrets:\n      {name}:\n        required: false\n" if name else ""
+    return f"  workflow_call:\n{handed}  workflow_dispatch:\n"
 
 
 def _call(pipeline: Pipeline, key: str, name: str) -> str:
@@ -283,22 +288,21 @@ def _call(pipeline: Pipeline, key: str, name: str) -> str:
     ``$/`` is this repository at this commit:
     https://github.blog/changelog/2026-07-30-reference-same-repository-actions-with-self-repository-syntax/
     """
-    file = {"test": "docker-test.yml", "scan": "docker-security-scan.yml"}[key]
+    path = _path(pipeline, {"test": "docker-test", "scan": "docker-security-scan"}[key])
     rights = permissions(pipeline, "read")
     if key == "scan" and pipeline.config.code_scanning:
         rights += [
             "      security-events: write # for its job that hands findings over, and no other",
             "      actions: read # for the same",
         ]
-    _, password = credentials(pipeline)
-    handed = pipeline.registry and password != "GITHUB_TOKEN"  # noqa: S105 - a name
-    secrets = f"    secrets:\n      {password}: ${{{{ secrets.{password} }}}}\n" if handed else ""
+    handed = secret(pipeline)
+    secrets = f"    secrets:\n      {handed}: ${{{{ secrets.{handed} }}}}\n" if handed else ""
     built = "images" if pipeline.shards.parts else "bases"
     return f"""\
   {key}:
     name: {name}
     needs: {built}
     if: {on_main(pipeline)}
-    uses: $/{FOLDER}/{file}
+    uses: $/{path}
 {chr(10).join(rights)}
 {secrets}"""

@@ -1,4 +1,4 @@
-"""The parts of GitHub's jobs: what each begins with, how it logs in, what it may do. Pure.
+"""The parts of GitHub's jobs: what each begins and ends with. Pure.
 
 Values from outside reach a script by its environment only, never by ``${{ }}``: there they would be code.
 """
@@ -6,10 +6,12 @@ Values from outside reach a script by its environment only, never by ``${{ }}``:
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from homeport.ci.actions import pinned
-from homeport.ci.pipeline import GITHUB_REGISTRY, Pipeline
+from homeport.ci.github_login import login, logout, permissions
+from homeport.ci.pipeline import Pipeline
 
 MACHINE = "ubuntu-24.04"
 
@@ -20,7 +22,7 @@ def job(
     name: str,
     steps: Sequence[str],
     *,
-    matrix: Sequence[Sequence[str]] = (),
+    matrix: Mapping[str, Sequence[str]] = MappingProxyType({}),
     condition: str = "",
     needs: str = "",
     packages: str = "",
@@ -28,7 +30,8 @@ def job(
     runner: Sequence[str] = (),
     head: str = "",
 ) -> str:
-    """A job: ``packages`` is its right to the registry's images, ``history`` whether it needs git's."""
+    """A job: ``matrix`` are targets by shard, ``packages`` is its right to the registry's images, ``history``
+    whether it needs git's."""
     lines = [f"  {key}:", f"    name: {name}"]
     lines += [f"    needs: {needs}"] if needs else []
     lines += [f"    if: {condition}"] if condition else []
@@ -40,24 +43,12 @@ def job(
     ]
     if matrix:
         lines += ["    strategy:", "      fail-fast: false", "      matrix:", "        include:"]
-        for number, names in enumerate(matrix, 1):
-            lines += [
-                f"          - shard: {number} of {len(matrix)}",
-                f"            targets: {quoted(','.join(names))}",
-            ]
+        for shard, names in matrix.items():
+            lines += [f"          - shard: {shard}", f"            targets: {quoted(','.join(names))}"]
     text = "\n".join(lines) + "\n    steps:\n"
     if packages and pipeline.registry:
-        steps = (login(pipeline), *steps, logout(pipeline))
+        steps = (login(pipeline, packages), *steps, logout(pipeline))
     return text + setup(pipeline, key, history) + "".join(steps)
-
-
-def permissions(pipeline: Pipeline, packages: str) -> list[str]:
-    """The lines with a job's rights: to read the repository, and to read or write the registry's images."""
-    found = ["    permissions:", "      contents: read # to check the repository out"]
-    if packages and pipeline.host == GITHUB_REGISTRY:
-        why = "to push images and caches" if packages == "write" else "to read images and caches"
-        found.append(f"      packages: {packages} # {why}")
-    return found
 
 
 def on_main(pipeline: Pipeline) -> str:
@@ -84,42 +75,6 @@ def setup(pipeline: Pipeline, key: str, history: bool) -> str:
 """
 
 
-def login(pipeline: Pipeline) -> str:
-    """Log in, where there is somebody to log in as: pull requests from forks get no secrets."""
-    user, password = credentials(pipeline)
-    return f"""\
-      - name: Log in to the registry
-        env:
-          REGISTRY: {quoted(pipeline.host)}
-          REGISTRY_USER: ${{{{ {user} }}}}
-          REGISTRY_PASSWORD: ${{{{ secrets.{password} }}}}
-        run: |
-          if [ -n "$REGISTRY_PASSWORD" ]; then
-            printf '%s' "$REGISTRY_PASSWORD" |
-              docker login --username "$REGISTRY_USER" --password-stdin "$REGISTRY"
-          fi
-"""
-
-
-def logout(pipeline: Pipeline) -> str:
-    """For machines that are not thrown away."""
-    return f"""\
-      - name: Log out
-        if: ${{{{ always() }}}}
-        env:
-          REGISTRY: {quoted(pipeline.host)}
-        run: docker logout "$REGISTRY"
-"""
-
-
-def credentials(pipeline: Pipeline) -> tuple[str, str]:
-    """Where the user comes from, and the name of the secret."""
-    config, github = pipeline.config, pipeline.host == GITHUB_REGISTRY
-    user = config.registry_user or ("" if github else "REGISTRY_USER")
-    password = config.registry_password or ("GITHUB_TOKEN" if github else "REGISTRY_PASSWORD")
-    return f"vars.{user}" if user else "github.actor", password
-
-
 def run(name: str, command: str, env: Sequence[str] = (), condition: str = "") -> str:
     """A step that runs one line of bash."""
     lines = [f"      - name: {name}"]
@@ -128,15 +83,16 @@ def run(name: str, command: str, env: Sequence[str] = (), condition: str = "") -
     return "\n".join([*lines, f"        run: {command}"]) + "\n"
 
 
-def artifact(name: str) -> str:
+def artifact(pipeline: Pipeline, name: str) -> str:
     """A step that keeps the folder ``report``, whatever came of the job."""
+    path = quoted(pipeline.report) if pipeline.folder else pipeline.report
     return f"""\
       - name: Keep the report
         if: ${{{{ !cancelled() }}}}
         uses: {pinned("actions/upload-artifact")}
         with:
           name: report-{name}
-          path: report
+          path: {path}
           if-no-files-found: ignore
 """
 

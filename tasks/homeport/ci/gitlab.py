@@ -2,13 +2,20 @@
 
 Source of the format: https://docs.gitlab.com/ci/yaml/. Its machines have Docker and Python themselves (the
 shell executor): in a container of its own a job would not reach the ports of a stack that it tests.
+
+Shards are jobs of their own and no ``parallel:matrix``: there the targets would be in the job's name, and if
+that has more than 255 characters, no pipeline is made: https://gitlab.com/gitlab-org/gitlab/-/issues/584573.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shlex
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from homeport.ci.pipeline import Pipeline
+from homeport.errors import UsageError
+from homeport.model.shards import BASES
 
 FILE = ".gitlab-ci.yml"
 GITLAB_REGISTRY = "registry.gitlab.com"
@@ -20,7 +27,12 @@ _AFFECTED = f'${{{_BASE}:+--changed-since "${_BASE}"}}'
 
 
 def files(pipeline: Pipeline) -> dict[str, str]:
-    """By path the text of the one file."""
+    """By path the text of the one file. Raises UsageError for a name: there is no place for a second file."""
+    if pipeline.config.name:
+        raise UsageError(
+            "[ci] name is of no use at GitLab: it reads one file, .gitlab-ci.yml.",
+            hint="Leave it out. Several stacks need several projects there, or a file written by hand.",
+        )
     jobs = [
         _job(pipeline, "workflows", "check", ["homeport ci.generate --check"], [_MERGE, _MAIN]),
         *_builds(pipeline),
@@ -30,7 +42,7 @@ def files(pipeline: Pipeline) -> dict[str, str]:
             "test",
             [f'homeport test --no-cache-export --only unit --report report --targets "$TARGETS" {_AFFECTED}'],
             [_MERGE, _MAIN],
-            matrix=pipeline.shards.all,
+            shards=pipeline.shards.named,
             report=True,
             login=True,
         ),
@@ -63,6 +75,8 @@ def files(pipeline: Pipeline) -> dict[str, str]:
 
 
 def _head(pipeline: Pipeline) -> str:
+    # The script goes on in the same shell, and so in the same folder.
+    where = f"    - {_text(f'cd {shlex.quote(pipeline.folder)}')}\n" if pipeline.folder else ""
     return f"""\
 workflow:
   rules:
@@ -82,7 +96,7 @@ variables:
     # Beside the clone, where no build sends it to the engine.
     - python3 -m venv --clear "$CI_PROJECT_DIR.tmp/homeport"
     - . "$CI_PROJECT_DIR.tmp/homeport/bin/activate"
-    - {_text(pipeline.install)}
+{where}    - {_text(pipeline.install)}
     # homeport: keep begin setup
     # homeport: keep end setup
 
@@ -94,13 +108,18 @@ def _builds(pipeline: Pipeline) -> list[str]:
     affected = f"{build} {_AFFECTED} ${{{_BASE}:+--no-cache-export}}"
     if not pipeline.registry:
         # Nothing is handed on: each machine builds what its own targets need.
-        return [_job(pipeline, "images", "images", [affected], [_MERGE, _MAIN], matrix=pipeline.shards.all)]
+        return [_job(pipeline, "images", "images", [affected], [_MERGE, _MAIN], shards=pipeline.shards.named)]
     jobs = [
-        _job(pipeline, "affected", "images", [affected], [_MERGE], matrix=pipeline.shards.all, login=True)
+        _job(pipeline, "affected", "images", [affected], [_MERGE], shards=pipeline.shards.named, login=True)
     ]
-    for name, shards in (("bases", [pipeline.shards.bases]), ("images", pipeline.shards.parts)):
-        if any(shards):
-            jobs.append(_job(pipeline, name, name, [f"{build} --push"], [_MAIN], matrix=shards, login=True))
+    parts = pipeline.shards.named
+    if bases := parts.pop(BASES, ()):
+        about = ["  variables:", f"    TARGETS: {_text(','.join(bases))}"]
+        jobs.append(_job(pipeline, BASES, "bases", [f"{build} --push"], [_MAIN], about=about, login=True))
+    if parts:
+        jobs.append(
+            _job(pipeline, "images", "images", [f"{build} --push"], [_MAIN], shards=parts, login=True)
+        )
     return jobs
 
 
@@ -163,7 +182,7 @@ def _job(
     script: Sequence[str],
     rules: Sequence[str],
     *,
-    matrix: Sequence[Sequence[str]] = (),
+    shards: Mapping[str, Sequence[str]] = MappingProxyType({}),
     tags: Sequence[str] = (),
     about: Sequence[str] = (),
     manual: bool = False,
@@ -171,7 +190,8 @@ def _job(
     login: bool = False,
     needs: str = "",
 ) -> str:
-    lines = [f"{_text(name)}:", "  extends: .install", f"  stage: {stage}"]
+    """A job, or one for each of the shards, by their names their targets."""
+    lines = [f"{_text(f'.{name}' if shards else name)}:", "  extends: .install", f"  stage: {stage}"]
     # Reports of other jobs must not lie where an image is built.
     lines += [f"  needs: {needs}"] if needs else ["  dependencies: []"]
     lines.append("  rules:")
@@ -181,9 +201,6 @@ def _job(
     if labels := tags or pipeline.config.runner:
         lines.append(f"  tags: [{', '.join(map(_text, labels))}]")
     lines += about
-    if matrix:
-        lines += ["  parallel:", "    matrix:"]
-        lines += [f"      - TARGETS: {_text(','.join(names))}" for names in matrix]
     lines.append("  script:")
     if login and pipeline.registry:
         lines += _login(pipeline)
@@ -191,8 +208,17 @@ def _job(
     if login and pipeline.registry:
         lines += ["  after_script:", f"    - docker logout {_text(pipeline.host)}"]
     if report:
-        lines += ["  artifacts:", "    when: always", "    paths: [report]"]
-        lines += ["    reports:", "      junit: report/junit.xml"] if stage == "test" else []
+        lines += ["  artifacts:", "    when: always", f"    paths: [{_text(pipeline.report)}]"]
+        junit = _text(f"{pipeline.report}/junit.xml")
+        lines += ["    reports:", f"      junit: {junit}"] if stage == "test" else []
+    for shard, names in shards.items():
+        lines += [
+            "",
+            f"{_text(f'{name} {shard}')}:",
+            f"  extends: {_text(f'.{name}')}",
+            "  variables:",
+            f"    TARGETS: {_text(','.join(names))}",
+        ]
     return "\n".join(lines) + "\n"
 
 

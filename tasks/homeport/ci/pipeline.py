@@ -16,6 +16,8 @@ from homeport.report.document import BUILD_SCHEMA
 
 GITHUB_REGISTRY = "ghcr.io"
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]*")
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+_FOLDER = re.compile(r"[\w.@+ -]+(/[\w.@+ -]+)*")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -39,6 +41,18 @@ class Pipeline:
     config: CiConfig
     registry: str
     main_branch: str
+    folder: str = ""
+    """Where the stack is, from git's top level; empty for the top."""
+
+    @property
+    def prefix(self) -> str:
+        """What the names of files, workflows and what is unique in a repository begin with."""
+        return f"{self.config.name}-" if self.config.name else ""
+
+    @property
+    def report(self) -> str:
+        """The folder of a job's report, from git's top level."""
+        return f"{self.folder}/report" if self.folder else "report"
 
     @property
     def host(self) -> str:
@@ -56,21 +70,26 @@ class Provider(Protocol):
     """A CI system: a module with these functions."""
 
     def files(self, pipeline: Pipeline) -> dict[str, str]:
-        """By path from the repository's root the text of each file, without the header of :mod:`marked`."""
+        """By path from git's top level the text of each file, without the header of :mod:`marked`.
+
+        Raises UsageError for settings that this provider can't have.
+        """
         ...
 
 
-def make(work: Work, config: CiConfig, build: BuildConfig, seconds: Mapping[str, float]) -> Pipeline:
-    """The pipeline of a repository. Raises UsageError for settings that no workflow can have."""
-    check(config, build)
+def make(
+    work: Work, config: CiConfig, build: BuildConfig, seconds: Mapping[str, float], folder: str = ""
+) -> Pipeline:
+    """The pipeline of the stack in ``folder``. Raises UsageError for settings that no workflow can have."""
+    check(config, build, folder)
+    shards = shares(work, build.registry, seconds, config.shards)
+    return Pipeline(shards, config, build.registry.rstrip("/"), build.main_branch, folder)
+
+
+def shares(work: Work, registry: str, seconds: Mapping[str, float], count: int) -> Shards:
+    """Who builds what: the same for CI and for ``--shard`` by hand."""
     # Without a registry nothing is pushed, and a target needs no name.
-    wanted = work.wanted if build.registry else (*work.wanted, *work.unnamed)
-    return Pipeline(
-        share(work.graph, wanted, seconds, config.shards),
-        config,
-        build.registry.rstrip("/"),
-        build.main_branch,
-    )
+    return share(work.graph, work.wanted if registry else (*work.wanted, *work.unnamed), seconds, count)
 
 
 def warnings(work: Work, build: BuildConfig) -> tuple[str, ...]:
@@ -88,8 +107,19 @@ def warnings(work: Work, build: BuildConfig) -> tuple[str, ...]:
     return tuple(found)
 
 
-def check(config: CiConfig, build: BuildConfig) -> None:
+def check(config: CiConfig, build: BuildConfig, folder: str = "") -> None:
     """Raise UsageError for the first setting that can't stand in a workflow."""
+    if config.name and not _NAME.fullmatch(config.name):
+        raise UsageError(
+            f"[ci] name: {config.name!r} can't begin the name of a workflow.",
+            hint="Small letters, digits and _ - can.",
+        )
+    # Paths of artifacts are patterns: https://github.com/actions/upload-artifact, "path".
+    if folder and not _FOLDER.fullmatch(folder):
+        raise UsageError(
+            f"The folder {folder!r} can't stand in a workflow.",
+            hint="Letters, digits, blanks and . _ - @ + can.",
+        )
     lists = {
         "runner": config.runner,
         "deploy-runner": config.deploy_runner,

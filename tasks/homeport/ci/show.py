@@ -21,6 +21,7 @@ _STYLES = {
     State.CHANGED: "yellow",
     State.EDITED: "red",
     State.FOREIGN: "red",
+    State.ELSEWHERE: "red",
 }
 
 
@@ -29,10 +30,8 @@ def shards(found: Shards, console: Console) -> None:
     table = plain_table()
     table.add_column("shard", no_wrap=True)
     table.add_column("targets")
-    if found.bases:
-        table.add_row("bases", Text(printable(", ".join(found.bases))))
-    for number, part in enumerate(found.parts, 1):
-        table.add_row(f"{number} of {len(found.parts)}", Text(printable(", ".join(part))))
+    for name, part in found.named.items():
+        table.add_row(name, Text(printable(", ".join(part))))
     console.print(table)
 
 

@@ -15,11 +15,13 @@ from homeport.commands.init import init
 from homeport.commands.look import down, logs, releases, status, unlock
 from homeport.commands.resources import resources
 from homeport.commands.scan import scan
+from homeport.commands.stats import stats
 from homeport.commands.test import test
 
 namespace = Collection()
 for _task in (
-    build, test, scan, deploy, rollback, status, logs, releases, unlock, down, resources, audit, doctor, init,
+    build, test, scan, deploy, rollback, status, stats, logs, releases, unlock, down, resources, audit,
+    doctor, init,
 ):  # fmt: skip
     namespace.add_task(_task)
 _ci = Collection("ci")

@@ -37,6 +37,7 @@ def audit(
     """Look at all Dockerfiles and Compose files: caches that do nothing, secrets, ports claimed twice."""
     from homeport.audit import flow
     from homeport.commands import settings
+    from homeport.engine import git
     from homeport.errors import UsageError
 
     if rules:
@@ -57,5 +58,6 @@ def audit(
         json=json,
         sarif=sarif,
         tools=tools,
+        folder=git.inside(cwd) if sarif else "",
     )
     return flow.run(request)

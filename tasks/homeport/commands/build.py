@@ -21,6 +21,7 @@ def _explained(explain: str | bool) -> tuple[str, ...] | None:
         "parallel": "Build independent targets at the same time.",
         "jobs": "Most targets in flight (default: by cores and free memory); implies --parallel.",
         "targets": "Targets or groups, separated by commas (default: the group 'default').",
+        "shard": "Only one machine's part, as CI has it: 'bases', or 1/4 for the first of four.",
         "file": "Bake or Compose files, separated by commas (default: where bake looks).",
         "cache-export": "Write the registry's caches, too (--no-cache-export: only read them).",
         "push": "Push the images that were asked for.",
@@ -43,6 +44,7 @@ def build(
     parallel: bool = False,
     jobs: str = "",
     targets: str = "",
+    shard: str = "",
     file: str = "",
     cache_export: bool = True,
     push: bool = False,
@@ -66,7 +68,8 @@ def build(
     from homeport.model.config import check_registry
 
     cwd = Path.cwd()
-    config = settings.read(cwd).build
+    whole = settings.read(cwd)
+    config = whole.build
     registry = registry.rstrip("/")
     if registry:
         check_registry(registry, "--registry")
@@ -84,10 +87,19 @@ def build(
         refresh=refresh,
         load=load,
     )
+    wanted = names(targets)
+    if shard:
+        from homeport.commands import sharing
+
+        wanted = sharing.members(shard, cwd, whole, names(file), wanted, options.registry)
+        if not wanted:
+            from homeport.build.show import nothing_document
+
+            return sharing.show_nothing(shard, json, nothing_document(changed_since))
     pending = facts.start(
         cwd,
         files=names(file) or config.files,
-        names=names(targets) or config.targets,
+        names=wanted or config.targets,
         builder=builder or config.builder,
         registry_prefix=options.registry,
     )

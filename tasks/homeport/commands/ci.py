@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from homeport.commands.adapter import command
-
-if TYPE_CHECKING:
-    from homeport.ci.pipeline import Work
-    from homeport.model.config import Config
 
 
 @command(
@@ -32,19 +28,25 @@ def generate(
 ) -> int:
     """Write the workflows that build, test, scan and deploy this repository in CI."""
     from homeport.ci import flow
-    from homeport.commands import settings
+    from homeport.commands import settings, sharing
+    from homeport.engine import git
 
     cwd = Path.cwd()
     config = settings.read(cwd)
     given = dataclasses.replace(config.ci, provider=provider or config.ci.provider)
     flow.choose(given.provider)  # before anything is asked for
-    work, warnings = _work(cwd, config)
+    place = git.place(cwd) or git.Place(cwd)
+    work, warnings = sharing.work(
+        cwd, files=config.build.files, names=config.ci.targets or config.build.targets, config=config.ci
+    )
     return flow.run(
         flow.Request(
             cwd,
             work,
-            given,
-            config.build,
+            place.top,
+            place.folder,
+            config=given,
+            build=config.build,
             check=check,
             dry_run=dry_run,
             force=force,
@@ -52,28 +54,3 @@ def generate(
             warnings=warnings,
         )
     )
-
-
-def _work(cwd: Path, config: Config) -> tuple[Work, tuple[str, ...]]:
-    """The targets as a build would read them, and warnings: a flow calls no other one."""
-    from homeport.build import facts
-    from homeport.build.links import tag_dependencies
-    from homeport.ci.pipeline import Work
-    from homeport.model.graph import closure
-
-    found = facts.read(cwd, files=config.build.files, names=config.ci.targets or config.build.targets)
-    warnings = [*found.warnings]
-    targets, requested = found.definition.targets, found.definition.requested
-    tagged = tag_dependencies(found.definition, found.images, warnings)
-    graph = {
-        target.name: tuple(dict.fromkeys((*target.linked, *tagged[target.name].values())))
-        for target in found.definition
-    }
-    needed = closure(graph, requested)
-    work = Work(
-        {name: graph[name] for name in graph if name in needed},
-        tuple(name for name in requested if targets[name].tags),
-        tuple(name for name in requested if not targets[name].tags),
-        () if config.ci.targets else tuple(name for name in targets if name not in needed),
-    )
-    return work, tuple(warnings)

@@ -51,6 +51,7 @@ def scan(
     """Look for known vulnerabilities and secrets in the repository's images and files."""
     from homeport.audit.suppress import Sifted
     from homeport.commands import settings
+    from homeport.engine import git
     from homeport.scan import flow
 
     cwd = Path.cwd()
@@ -73,6 +74,7 @@ def scan(
             excepted=found.suppressed,
             warnings=(*warnings, *found.warnings),
             name=cwd.name,
+            folder=git.inside(cwd) if sarif or report else "",
             sbom=sbom,
             sarif=sarif,
             report=report,

@@ -35,7 +35,8 @@ def read(cwd: Path) -> Config:
 
 def _load(path: Path) -> dict[str, Any]:
     try:
-        document: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+        # Some editors on Windows begin a file with a mark of its encoding, which TOML doesn't know.
+        document: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8-sig"))
         return document
     except (ValueError, OSError, RecursionError) as error:
         raise UsageError(

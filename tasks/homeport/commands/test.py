@@ -12,6 +12,7 @@ from homeport.commands.adapter import command, names, whole_number
 @command(
     help={
         "targets": "Targets or groups, separated by commas (default: the group 'default').",
+        "shard": "Only one machine's part, as CI has it: 'bases', or 1/4 for the first of four.",
         "only": "Of unit, smoke and integration tests only these, separated by commas.",
         "changed-since": "Unit tests only of targets that changes since this git commit can affect.",
         "keep-going": "After a failed build test what could be built.",
@@ -30,6 +31,7 @@ from homeport.commands.adapter import command, names, whole_number
 def test(
     c: Any,
     targets: str = "",
+    shard: str = "",
     only: str = "",
     changed_since: str = "",
     keep_going: bool = False,
@@ -53,11 +55,19 @@ def test(
 
     root = Path.cwd()
     config = settings.read(root)
+    wanted = names(targets)
+    if shard:
+        from homeport.commands import sharing
+        from homeport.test.show import plan_document
+
+        wanted = sharing.members(shard, root, config, (), wanted, "")
+        if not wanted:
+            return sharing.show_nothing(shard, json, plan_document((), None, (), ()))
     request = flow.Request(
         root,
         config.test,
         config.build,
-        targets=names(targets),
+        targets=wanted,
         kinds=flow.check_kinds(names(only)),
         builder=builder,
         jobs=whole_number(jobs, "--jobs", 4),

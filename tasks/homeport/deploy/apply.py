@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from graphlib import TopologicalSorter
 
 from homeport.deploy import front as fronts
@@ -18,6 +18,7 @@ from homeport.deploy.work import Done, Work, name_of, target, target_front
 from homeport.engine import compose, containers, gate
 from homeport.engine.containers import Container, ContainerProblem
 from homeport.engine.gate import Verdict
+from homeport.engine.waiting import first_done
 from homeport.errors import HomeportError
 from homeport.model.stack import CONTINUE, STOP_FIRST
 
@@ -40,8 +41,7 @@ def forward(work: Work) -> None:
         try:
             while sorter.is_active():
                 _launch(work, sorter, running, pool)
-                done, _ = wait(running, return_when=FIRST_COMPLETED)
-                for future in done:
+                for future in first_done(running):
                     names = running.pop(future)
                     try:
                         future.result()

@@ -21,16 +21,16 @@ from typing import Any
 from homeport.deploy.haproxy import host_of, slots_for
 from homeport.model.graph import batches
 from homeport.model.reference import kept_name
+from homeport.model.roles import FRONT as FRONT
+from homeport.model.roles import HOOK as HOOK
+from homeport.model.roles import REPLICA as REPLICA
+from homeport.model.roles import ROLE_LABEL as ROLE_LABEL
+from homeport.model.roles import SERVICE_LABEL as SERVICE_LABEL
+from homeport.model.roles import STACK_LABEL as STACK_LABEL
 from homeport.model.stack import PARTNER_KEYS, Service, Stack
 
-STACK_LABEL = "io.homeport.stack"
-SERVICE_LABEL = "io.homeport.service"
-ROLE_LABEL = "io.homeport.role"
 CONFIG_LABEL = "io.homeport.config"
 SLOTS_LABEL = "io.homeport.slots"
-REPLICA = "replica"
-FRONT = "front"
-HOOK = "hook"
 HOOKS = ("before", "after")
 FRONT_CONFIG = "/usr/local/etc/haproxy/haproxy.cfg"
 """Where the official HAProxy image reads its configuration."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shlex
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,7 +42,7 @@ class Hooks:
         }
         for command in commands:
             # Only the program is named anywhere: its arguments may hold a password.
-            argv = _words(command)
+            argv = words(command, windows=sys.platform == "win32")
             self.work.event(self.stack, when, argv[0])
             try:
                 done = self.start(argv, cwd=self.cwd, env=told, timeout=self.work.run_seconds)
@@ -67,11 +67,20 @@ class Hooks:
                 )
 
 
-def _words(command: str) -> list[str]:
+def words(command: str, *, windows: bool) -> list[str]:
+    """The words of a command: both kinds of quotation marks keep blanks together, and are taken away.
+
+    A backslash takes the meaning from what follows, but not on Windows, where paths have it. Raises
+    HookFailed.
+    """
+    reader = shlex.shlex(command, posix=True, punctuation_chars=False)
+    reader.whitespace_split, reader.commenters = True, ""
+    if windows:
+        reader.escape = ""
     try:
-        words = shlex.split(command, posix=os.name == "posix")
+        found = list(reader)
     except ValueError:  # a quotation mark without another
-        words = []
-    if not words:
+        found = []
+    if not found:
         raise HookFailed("A command under [deploy] is none.", hint="Correct it in homeport.toml.")
-    return words
+    return found

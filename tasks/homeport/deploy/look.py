@@ -14,8 +14,8 @@ from homeport.deploy import facts, notes
 from homeport.deploy.plan import Running
 from homeport.deploy.retention import kept_names
 from homeport.deploy.status import marks, statuses
-from homeport.engine import compose, containers, docker, images, volumes
-from homeport.errors import EXIT_FAILED, DefinitionError, UsageError, did_you_mean
+from homeport.engine import compose, containers, docker, images, stacks, volumes
+from homeport.errors import EXIT_FAILED, UsageError, did_you_mean
 from homeport.model.release import Release, choose, current
 from homeport.report.console import make_console, show_warnings
 from homeport.report.document import write_json
@@ -178,14 +178,8 @@ def _is_ill(runs: Running) -> bool:
 
 
 def _stack(cwd: Path, files: tuple[str, ...]) -> str:
-    """The stack's name. A Compose file that can't be read is no reason to show or stop nothing."""
+    """The stack's name; where it is a guess, a warning says so."""
     docker.engine()
-    try:
-        return str(compose.config(files, cwd).get("name") or "")
-    except DefinitionError as error:
-        names = containers.projects_of(cwd)
-        if len(names) != 1:
-            raise
-        told = f"{error.what} {error.cause}".strip()
-        show_warnings((f"{told} So this is about {names[0]}, by its containers.",), make_console(sys.stderr))
-        return names[0]
+    found = stacks.of(cwd, files)
+    show_warnings((found.warning,) if found.warning else (), make_console(sys.stderr))
+    return found.name

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import errno
-import os
 import shutil
 import socket
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
@@ -142,7 +142,7 @@ def bound(port: Published) -> bool:
     family = socket.AF_INET6 if ":" in port.address else socket.AF_INET
     try:
         with socket.socket(family, kind) as trial:
-            if os.name == "posix" and kind == socket.SOCK_STREAM:
+            if sys.platform != "win32" and kind == socket.SOCK_STREAM:
                 # Connections that have ended a moment ago take nothing; on Windows this means more.
                 trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             trial.bind((port.address, port.port))

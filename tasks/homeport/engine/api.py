@@ -55,6 +55,23 @@ def get_all(paths: Iterable[str]) -> list[tuple[int, Any]]:
     return [next(answers[position % len(chunks)]) for position in range(len(wanted))]
 
 
+def get_lines(path: str) -> list[Any]:
+    """The JSON documents, one a line, that the engine answers with; none if it answers with an error.
+
+    Raises NoDirectWay if the engine doesn't answer like one.
+    """
+    connection = _UnixConnection(socket_path())
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        content = answer.read()
+        return [json.loads(line) for line in content.splitlines()] if answer.status == 200 else []
+    except (OSError, http.client.HTTPException, ValueError, RecursionError) as error:
+        raise NoDirectWay from error
+    finally:
+        connection.close()
+
+
 def get_file(container: str, path: str) -> bytes:
     """A tar file with one file of a container, empty if it isn't there.
 

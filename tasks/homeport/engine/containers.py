@@ -118,17 +118,21 @@ def projects_of(folder: Path) -> tuple[str, ...]:
 
 def inspect(ids: Iterable[str]) -> tuple[Container, ...]:
     """These containers as they are now, by name; those that are gone are left out."""
+    return tuple(sorted(map(parse, described(ids)), key=lambda container: container.name))
+
+
+def described(ids: Iterable[str]) -> list[dict[str, Any]]:
+    """The engine's description of each of these containers; those that are gone are left out."""
     wanted = list(ids)
     if not wanted:
-        return ()
+        return []
     try:
         answers = api.get_all(f"/containers/{one}/json" for one in wanted)
-        found = [parse(document) for status, document in answers if status == 200]
+        return [document for status, document in answers if status == 200]
     except api.NoDirectWay:
         # Fails if one of them isn't there, and shows the others all the same.
         done = process.run(["docker", "container", "inspect", "--", *wanted])
-        found = [parse(document) for document in json.loads(done.stdout or "[]")]
-    return tuple(sorted(found, key=lambda container: container.name))
+        return list(json.loads(done.stdout or "[]"))
 
 
 def parse(document: Mapping[str, Any]) -> Container:
@@ -190,22 +194,32 @@ def running() -> tuple[Container, ...]:
 def memory_used(ids: Iterable[str]) -> dict[str, int]:
     """Bytes of memory that these containers use, without the file cache.
 
-    Those that can't be asked are left out. What counts: as for ``docker stats`` (docker/cli), which takes off
-    inactive_file, too.
+    Those that can't be asked are left out.
     """
     wanted = list(ids)
     try:
         answers = api.get_all(f"/containers/{one}/stats?stream=false&one-shot=true" for one in wanted)
     except api.NoDirectWay:
         return {}
-    found = {}
-    for one, (status, document) in zip(wanted, answers, strict=True):
-        memory = (document.get("memory_stats") or {}) if status == 200 else {}
-        if used := int(memory.get("usage") or 0):
-            stats = memory.get("stats") or {}
-            cache = stats.get("total_inactive_file") or stats.get("inactive_file") or 0
-            found[one] = max(0, used - int(cache))
-    return found
+    found = {
+        one: memory_of(document)
+        for one, (status, document) in zip(wanted, answers, strict=True)
+        if status == 200
+    }
+    return {one: used for one, used in found.items() if used}
+
+
+def memory_of(stats: Mapping[str, Any]) -> int:
+    """Bytes of memory in the engine's counts of a container, without the file cache that it could drop.
+
+    What counts: as for ``docker stats`` (docker/cli, cli/command/container/stats_helpers.go), which takes off
+    total_inactive_file where the engine uses cgroup v1, inactive_file where it uses v2.
+    """
+    memory = stats.get("memory_stats") or {}
+    details = memory.get("stats") or {}
+    cache = int(details.get("total_inactive_file") or details.get("inactive_file") or 0)
+    used = int(memory.get("usage") or 0)
+    return used - cache if cache < used else used
 
 
 def start(names: Sequence[str]) -> None:

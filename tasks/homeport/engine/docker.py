@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 import psutil
 
 from homeport.engine import api, process
+from homeport.engine.programs import which
 from homeport.errors import EnvironmentProblem
 
 MINIMUM_ENGINE = (23, 0)
@@ -79,7 +79,7 @@ def version_tuple(text: str) -> tuple[int, ...]:
 
 def info(timeout: float = 20.0) -> dict[str, Any]:
     """The document of ``docker info``. Raises ToolMissing or EnvironmentProblem, each with a next step."""
-    if shutil.which("docker") is None:
+    if not which("docker"):
         raise process.missing("docker")
     done = process.run(["docker", "info", "--format", "json"], timeout=timeout)
     try:
@@ -126,7 +126,7 @@ def engine() -> Engine:
 def _asked_directly() -> dict[str, Any]:
     """The engine's own answer with the path of buildx put in; empty where ``docker info`` has to say it."""
     path = _plugin_path("buildx")
-    if not path or shutil.which("docker") is None:
+    if not path or not which("docker"):
         return {}
     try:
         ((status, document),) = api.get_all(["/info"])

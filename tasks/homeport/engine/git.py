@@ -94,6 +94,41 @@ def _last_line(text: str) -> str:
     return (text.strip().splitlines() or [""])[-1]
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a folder is in git's working tree: the top, and the way from there with ``/``, empty for none."""
+
+    top: Path
+    folder: str = ""
+
+
+def place(cwd: Path) -> Place | None:
+    """Where ``cwd`` is in git's working tree; None outside of one.
+
+    Raises UsageError where there is a repository that git can't or won't look at.
+    """
+    try:
+        done = _git(cwd, "rev-parse", "--show-cdup", "--show-prefix")
+        said = next(iter(done.stderr.strip().splitlines()), "")
+    except HomeportError as error:
+        done, said = None, error.what
+    if done is not None and done.code == 0:
+        up, _, rest = done.stdout.partition("\n")
+        return Place(Path(os.path.normpath(cwd / up.strip())), rest.rstrip("\r\n").rstrip("/"))
+    if any((folder / ".git").exists() for folder in (cwd, *cwd.parents)):
+        raise UsageError(
+            "Git can't say where this folder is in its repository.",
+            cause=said,
+            hint="'git status' says more.",
+        )
+    return None
+
+
+def inside(cwd: Path) -> str:
+    """The way to ``cwd`` from git's top level, with ``/``; empty there, and without git."""
+    return _asked(cwd, "rev-parse", "--show-prefix").rstrip("/")
+
+
 def revision(cwd: Path) -> tuple[str, bool]:
     """The commit that is checked out, and whether files differ from it; empty without git or commits."""
     try:

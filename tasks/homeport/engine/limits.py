@@ -12,6 +12,8 @@ from homeport.engine import compose, process
 
 _SERVICE = "com.docker.compose.service"
 _PROJECT = "com.docker.compose.project"
+_PERIOD = 100_000
+"""Microseconds: the kernel's own, where a quota is set without a period (sched-bwc)."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +46,15 @@ def parse(document: Mapping[str, Any]) -> tuple[str, Held]:
     """A container's service and limits from the engine's description of it."""
     host = document["HostConfig"]
     return str(document["Config"]["Labels"].get(_SERVICE) or ""), Held(
-        cores=int(host.get("NanoCpus") or 0) / 1e9,
+        cores=_cores(host),
         memory=int(host.get("Memory") or 0),
         reserved_memory=int(host.get("MemoryReservation") or 0),
         pids=max(int(host.get("PidsLimit") or 0), 0),
     )
+
+
+def _cores(host: Mapping[str, Any]) -> float:
+    """Cores at most: Compose's ``cpus`` is the one, its ``cpu_quota`` the other, never both."""
+    if nano := int(host.get("NanoCpus") or 0):
+        return nano / 1e9
+    return max(int(host.get("CpuQuota") or 0), 0) / (int(host.get("CpuPeriod") or 0) or _PERIOD)

@@ -8,7 +8,6 @@ that can't be reached doesn't keep it from saying what it found before. hadolint
 from __future__ import annotations
 
 import json
-import shutil
 import sysconfig
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from homeport.engine import process
+from homeport.engine.programs import which
 from homeport.errors import HomeportError
 
 _SECONDS = 60.0
@@ -79,8 +79,8 @@ def hadolint(dockerfiles: Sequence[str], root: Path) -> list[Said]:
 
     It is looked for on PATH, and beside the Python that runs this. Raises CanNotSay.
     """
-    program = shutil.which("hadolint") or shutil.which("hadolint", path=sysconfig.get_path("scripts"))
-    if program is None:
+    program = which("hadolint") or which("hadolint", sysconfig.get_path("scripts"))
+    if not program:
         raise CanNotSay("hadolint isn't there.")
     if not dockerfiles:
         return []

@@ -15,11 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from homeport.engine.programs import startable
 from homeport.engine.signals import asked_to_stop
 from homeport.errors import ToolMissing, ToolTimeout
 
 GRACE_SECONDS = 10.0
 """How long a program may take to stop after it was asked to."""
+_SLICE_SECONDS = 0.5
+"""On Windows Ctrl-C is not seen while the main thread waits for a program: so it waits in slices."""
 
 
 def _own_group() -> dict[str, Any]:
@@ -55,7 +58,7 @@ def run(
     """
     child = Child(argv, env=env, cwd=cwd)
     try:
-        out, err = child.process.communicate(stdin.encode("utf-8"), timeout=timeout)
+        out, err = child.communicate(stdin.encode("utf-8"), timeout)
     except subprocess.TimeoutExpired:
         child.stop(grace=1.0)
         raise ToolTimeout(
@@ -96,9 +99,11 @@ def limited(
 def attached(argv: Sequence[str]) -> int:
     """Run a program with this terminal, until it ends or the user ends it; returns its exit code."""
     try:
-        return subprocess.run(list(argv), check=False, stdin=subprocess.DEVNULL).returncode
+        return subprocess.run(startable(argv, None), check=False, stdin=subprocess.DEVNULL).returncode
     except FileNotFoundError as error:
         raise missing(argv[0]) from error
+    except OSError as error:
+        raise _not_startable(argv[0], error) from error
 
 
 class Child:
@@ -115,7 +120,7 @@ class Child:
         """``output``: a file for all that it writes; it has no input then, and no pipes."""
         try:
             self.process = subprocess.Popen(
-                list(argv),
+                startable(argv, cwd),
                 stdin=subprocess.DEVNULL if output else subprocess.PIPE,
                 stdout=output or subprocess.PIPE,
                 stderr=subprocess.STDOUT if output else subprocess.PIPE,
@@ -125,12 +130,24 @@ class Child:
             )
         except FileNotFoundError as error:
             raise missing(argv[0]) from error
-        except PermissionError as error:
-            raise ToolMissing(
-                f"'{argv[0]}' can't be started: {error.strerror}.",
-                hint="Check that the file is an executable and that you may run it.",
-            ) from error
-        self._feeder: threading.Thread | None = None
+        except OSError as error:
+            raise _not_startable(argv[0], error) from error
+
+    def communicate(self, data: bytes, timeout: float) -> tuple[bytes, bytes]:
+        """Write ``data`` to its input and wait for its end: both of its outputs.
+
+        Raises subprocess.TimeoutExpired after ``timeout`` seconds; it runs on then.
+        """
+        end = time.monotonic() + timeout
+        rest: bytes | None = data
+        while True:
+            left = end - time.monotonic()
+            try:
+                return self.process.communicate(rest, timeout=max(0.0, min(_SLICE_SECONDS, left)))
+            except subprocess.TimeoutExpired:
+                if left <= _SLICE_SECONDS:
+                    raise
+                rest = None  # it goes on with what it was given first
 
     def stderr_lines(self, stdin: str) -> Iterator[str]:
         """Write ``stdin``, then yield standard error line by line as it comes; standard output is dropped."""
@@ -159,27 +176,51 @@ class Child:
         """Wait for the end; returns the exit code."""
         return self.process.wait()
 
-    def interrupt(self) -> None:
-        """Ask the program to stop, as Ctrl-C would; returns at once."""
-        with contextlib.suppress(ProcessLookupError, OSError):
+    def interrupt(self) -> bool:
+        """Ask the program to stop, as Ctrl-C would; returns at once: whether it could be asked.
+
+        On Windows it can't where there is no console, as in a service.
+        """
+        try:
             if sys.platform == "win32":
                 self.process.send_signal(signal.CTRL_BREAK_EVENT)
             else:
                 os.killpg(self.process.pid, signal.SIGINT)
+        except OSError:
+            return False
+        return True
 
     def stop(self, grace: float = GRACE_SECONDS) -> None:
         """Interrupt, wait up to ``grace`` seconds, then kill the whole process group."""
         if self.process.poll() is None:
-            self.interrupt()
+            asked = self.interrupt()
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self.process.wait(grace)
+                self.process.wait(grace if asked else 0.0)
         if self.process.poll() is None:
             with contextlib.suppress(ProcessLookupError, OSError):
                 if sys.platform == "win32":
-                    self.process.kill()
+                    _kill_all(self.process.pid)
                 else:
                     os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
+
+
+def _kill_all(pid: int) -> None:
+    """Kill a process of Windows and all that it has started: there are no groups that could be killed."""
+    import psutil
+
+    with contextlib.suppress(psutil.NoSuchProcess):
+        first = psutil.Process(pid)
+        for process in [*first.children(recursive=True), first]:
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+
+
+def _not_startable(program: str, error: OSError) -> ToolMissing:
+    return ToolMissing(
+        f"'{program}' can't be started: {error.strerror}.",
+        hint="Check that the file is an executable and that you may run it.",
+    )
 
 
 def missing(program: str) -> ToolMissing:

@@ -6,8 +6,8 @@ urllib3 is imported only when a request is made: a build without a registry does
 from __future__ import annotations
 
 import json
-import os
 import re
+import sys
 import threading
 import time
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     import urllib3
 
-CERTIFICATES = Path("/etc/docker/certs.d")
+CERTIFICATES = Path("/etc/docker/certs.d")  # posix: read nowhere else
 """Where docker looks for authorities of single registries: https://docs.docker.com/engine/security/certificates/"""
 SMALL_BODY = 64 * 1024
 _REDIRECTS_MOST = 5
@@ -192,7 +192,7 @@ def tls_context(certificates: Path, host: str) -> ssl.SSLContext:
 
     context = ssl.create_default_context()
     # Windows allows no colon in a file name, and docker keeps such files elsewhere there.
-    if os.name == "posix" and not host.startswith("."):
+    if sys.platform != "win32" and not host.startswith("."):
         for file in sorted((certificates / host).glob("*.crt")):
             try:
                 context.load_verify_locations(file)

@@ -10,7 +10,6 @@ import contextlib
 import json
 import os
 import re
-import shutil
 import subprocess
 import tempfile
 import threading
@@ -22,6 +21,7 @@ from typing import Any, Protocol
 
 from homeport.engine import api, process
 from homeport.engine.process import Child, Completed
+from homeport.engine.programs import which
 from homeport.errors import EnvironmentProblem
 from homeport.model.vulnerability import Weakness
 
@@ -130,7 +130,7 @@ def program(name: str, folder: str | None = None) -> str:
 
     Absolute, for scanners run in a folder of their own.
     """
-    found = shutil.which(name, path=folder)
+    found = which(name, folder)
     return str(Path(found).absolute()) if found else ""
 
 

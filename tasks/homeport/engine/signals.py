@@ -1,4 +1,7 @@
-"""Requests to stop: Ctrl-C, and where the system has them SIGTERM (a cancelled CI job) and SIGHUP."""
+"""Requests to stop: Ctrl-C, and where the system has them SIGTERM (a cancelled CI job) and SIGHUP.
+
+On Windows SIGBREAK is Ctrl-Break, a cancelled job of GitHub Actions, and a console window that is closed.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-STOP_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
+STOP_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
 _asked = threading.Event()
 
 

@@ -202,6 +202,8 @@ class CiConfig:
 
     provider: str = "github"
     """Whose workflows: ``github`` or ``gitlab``."""
+    name: str = ""
+    """What the names of the workflows begin with; needed where a repository has several stacks."""
     targets: tuple[str, ...] = ()
     """Targets or groups that CI builds; none: what ``homeport build`` builds."""
     shards: int = 4
@@ -219,9 +221,10 @@ class CiConfig:
     environments: tuple[str, ...] = ("production",)
     """Where can be deployed to; the first one is the default."""
     registry_user: str = ""
-    """The variable with its user; none: ``REGISTRY_USER``, and who started the run for ghcr.io."""
+    """The variable with its user; none: ``REGISTRY_USER``, who started the run for ghcr.io, and nobody's for
+    registries that take a token of the run's identity instead."""
     registry_password: str = ""
-    """The secret with its password; none: ``REGISTRY_PASSWORD``, and the run's token for ghcr.io."""
+    """The secret with its password; none: ``REGISTRY_PASSWORD``, the run's token for ghcr.io, or nothing."""
     code_scanning: bool = True
     """Whether findings of scans go to GitHub's code scanning, which private repositories have to pay for."""
     minutes: int = 60

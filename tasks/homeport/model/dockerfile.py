@@ -32,6 +32,7 @@ _DIRECTIVES = {"syntax", "escape", "check"}
 _CONTINUED = {"\\": re.compile(r"(?<!\\)\\[ \t]*\Z"), "`": re.compile(r"(?<!`)`[ \t]*\Z")}
 # A surrogate that stands for no byte: JSON can bring one along, and Go's decoder makes this of it.
 _LONE_SURROGATE, _REPLACEMENT = re.compile("[\ud800-\udc7f\udd00-\udfff]"), "\ufffd"
+_OWN_FRONTEND = re.compile(r"^(docker\.io/)?docker/dockerfile(-upstream)?([:@]|$)")
 _WITH_HEREDOCS = {"RUN", "COPY", "ADD"}
 _WITH_JSON = {"ADD", "CMD", "COPY", "ENTRYPOINT", "RUN", "SHELL", "VOLUME"}
 
@@ -92,6 +93,11 @@ def frontend(text: str) -> str:
         return ""
     named = document.get("syntax") if isinstance(document, dict) else None
     return named if isinstance(named, str) else ""
+
+
+def foreign(name: str) -> bool:
+    """Whether a frontend, as :func:`frontend` names it, is another than Dockerfile's own."""
+    return bool(name) and not _OWN_FRONTEND.match(name)
 
 
 class _Directives:

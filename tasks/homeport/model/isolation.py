@@ -16,7 +16,7 @@ from typing import Any
 LOOPBACK = "127.0.0.1"
 START_INTERVAL = "1s"
 START_PERIOD = "2m0s"
-_SOCKETS = ("/docker.sock", "/podman.sock", "/containerd.sock")
+_SOCKETS = ("/docker.sock", "/podman.sock", "/containerd.sock", "/docker_engine")
 _AROUND_SOCKETS = {"/", "/run", "/var", "/var/run", "/run/docker", "/run/podman", "/run/containerd"}
 _LEFT_OUT = (
     "build", "container_name", "profiles", "x-homeport", "links", "external_links", "mac_address",
@@ -126,10 +126,9 @@ def _reaches_out(spec: Mapping[str, Any], services: Collection[str]) -> str:
 
 
 def _is_socket(mount: Mapping[str, Any]) -> bool:
-    path = str(mount.get("source") or "")
-    return mount.get("type") == "bind" and (
-        path.endswith(_SOCKETS) or (path.rstrip("/") or "/") in _AROUND_SOCKETS
-    )
+    # People on Windows write //var/run/docker.sock, and the engine's pipe is \\.\pipe\docker_engine.
+    path = "/" + str(mount.get("source") or "").replace("\\", "/").strip("/")
+    return mount.get("type") in {"bind", "npipe"} and (path.endswith(_SOCKETS) or path in _AROUND_SOCKETS)
 
 
 def _partners(spec: Mapping[str, Any]) -> list[str]:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from homeport.errors import UsageError
 from homeport.model.graph import Graph, batches, dependents
+
+BASES = "bases"
+_NUMBERED = re.compile(r"([0-9]{1,4})/([0-9]{1,4})")
 
 
 @dataclass(frozen=True)
@@ -19,6 +24,38 @@ class Shards:
     def all(self) -> tuple[tuple[str, ...], ...]:
         """The parts, after the bases if there are any."""
         return (self.bases, *self.parts) if self.bases else self.parts
+
+    @property
+    def named(self) -> dict[str, tuple[str, ...]]:
+        """:attr:`all` by the names that ``--shard`` takes: ``bases``, ``1/4``."""
+        parts = {f"{number}/{len(self.parts)}": part for number, part in enumerate(self.parts, 1)}
+        return {BASES: self.bases, **parts} if self.bases else parts
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One share of ``count``: its number from 1 on, or 0 for the bases, which are the same for any count."""
+
+    number: int
+    count: int
+
+    def of(self, shards: Shards) -> tuple[str, ...]:
+        """Its targets; none where there is less to share out than machines."""
+        if not self.number:
+            return shards.bases
+        return shards.parts[self.number - 1] if self.number <= len(shards.parts) else ()
+
+
+def parse_shard(text: str) -> Shard:
+    """What ``--shard`` says. Raises UsageError for anything but ``bases`` or N/M with N from 1 to M."""
+    if text == BASES:
+        return Shard(0, 1)
+    if (found := _NUMBERED.fullmatch(text)) and 1 <= int(found[1]) <= int(found[2]):
+        return Shard(int(found[1]), int(found[2]))
+    raise UsageError(
+        f"--shard takes N/M or 'bases', not {text!r}.",
+        hint="--shard 1/4 is the first of four shares of what is left when the bases are built.",
+    )
 
 
 def share(graph: Graph, wanted: Sequence[str], seconds: Mapping[str, float], count: int) -> Shards:

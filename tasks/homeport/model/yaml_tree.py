@@ -123,6 +123,13 @@ def _unreadable(error: YAMLError, shown: str) -> DefinitionError:
         found = error.problem_mark or error.context_mark
         place = f"{shown}, line {found.line + 1}, column {found.column + 1}" if found else shown
         problem = f"{error.problem or error.context}"
+    if r"'\t'" in problem:
+        # Compose takes some of them: behind a colon, at the end of a line.
+        return DefinitionError(
+            f"{place}: a tab stands where only blanks can be read.",
+            cause="YAML allows no tabs in indents; elsewhere Compose may take one that homeport doesn't.",
+            hint="Put blanks in its place.",
+        )
     return DefinitionError(
         f"{place}: this is no YAML.",
         cause=f"The parser says: {problem}.",

@@ -27,7 +27,7 @@ def make_console(stream: TextIO | None = None) -> Console:
     rich honours NO_COLOR, FORCE_COLOR and whether anybody looks.
     """
     # A program started with closed streams has none at all.
-    stream = stream or sys.stdout or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
+    stream = stream or sys.stdout or Path(os.devnull).open("w", encoding="utf-8", newline="\n")  # noqa: SIM115
     if hasattr(stream, "reconfigure"):
         stream.reconfigure(errors="replace")
     # Where nobody looks there is no width: tables must not be squeezed into eighty columns of a log file.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -12,6 +13,8 @@ from homeport.errors import UsageError
 from homeport.model.result import BuildResult
 
 BUILD_SCHEMA = "homeport.build/1"
+_UNUSUAL = re.compile(r"[^A-Za-z0-9._-]")
+_DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|\Z)", re.IGNORECASE)
 
 
 def build_document(result: BuildResult) -> dict[str, Any]:
@@ -66,6 +69,16 @@ def check_json(path: str) -> None:
         make_folder(Path(path).parent)
         if Path(path).is_dir():
             raise UsageError(f"--json {path!r} is a folder.", hint="Name a file, or '-' for standard output.")
+
+
+def file_name(text: str) -> str:
+    """A text as a file's name on every system: without what file systems don't like, and no device's name.
+
+    Windows has devices in every folder and with every ending:
+    https://learn.microsoft.com/en-us/windows/win32/fileio/naming-a-file.
+    """
+    name = _UNUSUAL.sub("_", text)
+    return f"_{name}" if _DEVICE.match(name) else name
 
 
 def write_text(path: Path, text: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import posixpath
 from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
@@ -20,16 +21,18 @@ def document(
     suppressed: Iterable[tuple[Finding, str]],
     rules: Iterable[Rule],
     properties: Mapping[str, Mapping[str, Any]] | None = None,
+    folder: str = "",
 ) -> dict[str, Any]:
     """The whole of it; suppressed findings are among the results, marked so, with their reason.
 
-    ``properties`` are more that is to be said of rules, by their ids.
+    ``properties`` are more that is to be said of rules, by their ids. ``folder`` is the way to what the paths
+    of findings start from, from git's top level: it is from there that code scanning and editors look.
     """
     listed = list(rules)
     index = {rule.id: position for position, rule in enumerate(listed)}
-    results = [_result(one, index) for one in findings]
+    results = [_result(one, index, folder) for one in findings]
     results += [
-        {**_result(one, index), "suppressions": [{"kind": "external", "justification": reason}]}
+        {**_result(one, index, folder), "suppressions": [{"kind": "external", "justification": reason}]}
         for one, reason in suppressed
     ]
     driver = {
@@ -53,10 +56,9 @@ def _rule(rule: Rule, properties: Mapping[str, Any] | None) -> dict[str, Any]:
     }
 
 
-def _result(one: Finding, index: dict[str, int]) -> dict[str, Any]:
-    place: dict[str, Any] = {
-        "artifactLocation": {"uri": quote(os.fsencode(one.path)), "uriBaseId": "%SRCROOT%"}
-    }
+def _result(one: Finding, index: dict[str, int], folder: str) -> dict[str, Any]:
+    path = posixpath.normpath(posixpath.join(folder, one.path)) if folder else one.path
+    place: dict[str, Any] = {"artifactLocation": {"uri": quote(os.fsencode(path)), "uriBaseId": "%SRCROOT%"}}
     if one.line:
         place["region"] = {"startLine": one.line}
     return {

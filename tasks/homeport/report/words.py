@@ -41,3 +41,13 @@ def printable(text: str) -> str:
 def short_digest(digest: str) -> str:
     """The first twelve digits, as ``docker images`` shows them."""
     return digest.removeprefix("sha256:")[:12]
+
+
+def binary_size(count: int) -> str:
+    """Bytes in steps of 1024, as limits of memory are counted: ``0 B``, ``12.3 MiB``, ``2.0 GiB``."""
+    value = float(count)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if value < 1024 or unit == "GiB":
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1024
+    raise AssertionError("unreachable")

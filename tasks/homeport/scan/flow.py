@@ -45,6 +45,8 @@ class Request:
     """Whether these are all images of the repository."""
     name: str = ""
     """The repository's, for the page."""
+    folder: str = ""
+    """The way to its files from git's top level, for SARIF."""
     write_baseline: str = ""
     update: bool = True
     dry_run: bool = False
@@ -123,12 +125,13 @@ def _report(request: Request, outcome: Outcome, started: float, console: Console
     if request.sbom:
         console.print(Text(f"Lists of what is in them: {request.sbom}"), soft_wrap=True)
     if request.report:
-        written = page.write(Path(request.report), outcome, request.name, started)
+        folder = Path(request.report)
+        written = page.write(folder, outcome, request.name, started, request.folder)
         console.print(Text(f"Report: {written}"), soft_wrap=True)
     if request.json:
         write_json(request.json, show.document(outcome))
     if request.sarif:
-        write_json(request.sarif, sarif.document(outcome.verdict))
+        write_json(request.sarif, sarif.document(outcome.verdict, request.folder))
 
 
 def _of_images(looked: Sequence[Looked]) -> list[Hit]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from homeport.engine import grype, trivy
 from homeport.engine.scanner import Programs, Ready, Report, Scanner
+from homeport.engine.waiting import first_done
 from homeport.errors import UsageError, did_you_mean
 from homeport.model.config import ScanConfig
 from homeport.scan import results
@@ -83,14 +84,18 @@ def each(
     """
     with _pool(jobs, programs) as pool:
         futures = [pool.submit(work, subject) for subject in subjects]
-        for future in as_completed(futures):
-            if future.cancelled():
-                continue
-            if future.exception() is None:
-                on_done(future.result())
-            else:
-                for other in futures:
-                    other.cancel()
+        left = set(futures)
+        while left:
+            done = first_done(left)
+            left -= done
+            for future in done:
+                if future.cancelled():
+                    continue
+                if future.exception() is None:
+                    on_done(future.result())
+                else:
+                    for other in futures:
+                        other.cancel()
         return [future.result() for future in futures if not future.cancelled()]
 
 

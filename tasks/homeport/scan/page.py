@@ -44,14 +44,15 @@ def page(outcome: Outcome, name: str, started: float) -> str:
     return sheet.sheet(name, said, "failed" if count else "built", started, parts)
 
 
-def write(folder: Path, outcome: Outcome, name: str, started: float) -> Path:
+def write(folder: Path, outcome: Outcome, name: str, started: float, inside: str = "") -> Path:
     """Write ``scan.html``, ``scan.json`` and ``scan.sarif`` into a folder; returns the page's path.
 
+    ``inside`` is the way to the repository's files from git's top level.
     Raises UsageError for a file that can't be written.
     """
     write_text(folder / "scan.html", page(outcome, name, started))
     write_json(str(folder / "scan.json"), show.document(outcome))
-    write_json(str(folder / "scan.sarif"), sarif.document(outcome.verdict))
+    write_json(str(folder / "scan.sarif"), sarif.document(outcome.verdict, inside))
     return folder / "scan.html"
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import secrets
 import time
 from dataclasses import asdict
@@ -54,8 +53,11 @@ def write(folder: Path, ready: Ready, image: str, report: Report) -> None:
     beside = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
     with contextlib.suppress(OSError):  # a cache that can't be written costs time, nothing else
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        beside.write_text(json.dumps(content), encoding="utf-8")
-        os.replace(beside, path)  # noqa: PTH105 - replaces on Windows, too
+        beside.write_bytes(json.dumps(content).encode())
+        try:
+            beside.replace(path)
+        except OSError:  # on Windows while somebody reads the other one, which says the same
+            beside.unlink()
         for old in folder.iterdir():
             if old.stat().st_mtime < time.time() - _DAYS * 86_400:
                 old.unlink()

@@ -23,8 +23,11 @@ https://docs.github.com/en/code-security/code-scanning/integrating-with-code-sca
 """
 
 
-def document(verdict: Verdict) -> dict[str, Any]:
-    """All findings; those that are ignored or known are among them, marked so, with the reason."""
+def document(verdict: Verdict, folder: str = "") -> dict[str, Any]:
+    """All findings; those that are ignored or known are among them, marked so, with the reason.
+
+    ``folder`` is the way to the repository's files from git's top level.
+    """
     excepted = [*verdict.ignored, *((hit, "It is in the baseline.") for hit, _ in verdict.known)]
     counted = [*verdict.counted, *verdict.below, *verdict.unfixed]
     rules: dict[str, tuple[Rule, Level]] = {}
@@ -42,6 +45,7 @@ def document(verdict: Verdict) -> dict[str, Any]:
         ((_finding(hit), reason) for hit, reason in excepted),
         (rule for rule, _ in rules.values()),
         properties,
+        folder,
     )
 
 

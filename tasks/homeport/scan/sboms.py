@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,11 +9,9 @@ from homeport.engine import syft
 from homeport.engine.scanner import Programs, Scanner
 from homeport.engine.syft import Lister
 from homeport.engine.trivy import Trivy
-from homeport.report.document import write_json
+from homeport.report.document import file_name, write_json
 from homeport.scan.images import each
 from homeport.scan.subjects import Subject
-
-_UNUSUAL = re.compile(r"[^A-Za-z0-9._-]")
 
 
 def lister(scanner: Scanner, programs: Programs) -> Lister:
@@ -33,13 +30,8 @@ def write(
 
     def one(subject: Subject) -> tuple[str, str]:
         said = syft.checked(maker.sbom(subject.id, subject.reference), subject.reference)
-        path = folder / file_name(subject)
+        path = folder / file_name(f"{subject.targets[0]}.cdx.json")  # its first target's
         write_json(str(path), said)
         return subject.id, str(path)
 
     return dict(each(one, subjects, jobs, programs, lambda _: None))
-
-
-def file_name(subject: Subject) -> str:
-    """The file's name: that of the image's first target, without what file systems don't like."""
-    return f"{_UNUSUAL.sub('_', subject.targets[0])}.cdx.json"

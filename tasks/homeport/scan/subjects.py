@@ -60,7 +60,7 @@ def of_targets(definition: Definition, cwd: Path, fallback: str) -> tuple[list[W
     for name in definition.requested:
         target = definition.targets[name]
         if target.tags:
-            file = os.path.normpath(cwd / target.context.removeprefix("cwd://") / target.dockerfile)
+            file = cwd / target.context.removeprefix("cwd://") / target.dockerfile
             wanted.append(Wanted(name, target.tags[0], shown_file(file, cwd) or fallback))
         else:
             nameless.append(name)
@@ -89,7 +89,7 @@ def of_services(document: Mapping[str, Any], names: Sequence[str], cwd: Path, fa
         file = fallback
         if build:
             path = Path(str(build.get("context") or cwd)) / str(build.get("dockerfile") or "Dockerfile")
-            file = shown_file(os.path.normpath(path), cwd) or fallback
+            file = shown_file(path, cwd) or fallback
         wanted.append(Wanted(name, str(services[name]["image"]), file, built=bool(build)))
     return wanted
 
@@ -120,10 +120,10 @@ def subjects(wanted: Iterable[Wanted], found: Mapping[str, Image | None]) -> lis
     ]
 
 
-def shown_file(path: str, cwd: Path) -> str:
+def shown_file(path: PurePath, cwd: PurePath) -> str:
     """A path as findings show it: relative to ``cwd``, with ``/``; empty for what lies elsewhere."""
     try:
-        relative = PurePath(path).relative_to(os.path.normpath(cwd))
+        relative = type(path)(os.path.normpath(path)).relative_to(os.path.normpath(cwd))
     except ValueError:
         return ""
     return relative.as_posix()

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from homeport.errors import DefinitionError
 from homeport.model.project import Project, loader, read_project
@@ -57,7 +57,9 @@ def read(cwd: Path, files: Sequence[str], environment: Mapping[str, str]) -> Com
         except OSError as error:
             raise DefinitionError(
                 f"{shown(path, cwd)} can't be read: {error.strerror or error}.",
-                hint="Name Compose files with --file, or correct the 'include' that names it.",
+                hint="Make it readable."
+                if isinstance(error, PermissionError)
+                else "Name Compose files with --file, or correct the 'include' or 'extends' that names it.",
             ) from error
         return sources[path]
 
@@ -86,7 +88,7 @@ def look_up(cwd: Path, environment: Mapping[str, str]) -> list[Path]:
     )
 
 
-def shown(path: Path, folder: Path) -> str:
+def shown(path: PurePath, folder: PurePath) -> str:
     """A path from ``folder``, or the whole of it where it lies elsewhere."""
     return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path)
 
@@ -102,7 +104,7 @@ def _root(cwd: Path) -> Path:
 def _dotenv(folder: Path) -> dict[str, str]:
     """The variables of a folder's ``.env``, if it has one. What they say is shown nowhere."""
     try:
-        text = (folder / ".env").read_text(encoding="utf-8", errors="replace")
+        text = (folder / ".env").read_text(encoding="utf-8-sig", errors="replace")
     except OSError:
         return {}
     return {match[1]: match[2].strip() for match in _ASSIGNMENT.finditer(text)}

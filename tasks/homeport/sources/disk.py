@@ -162,12 +162,10 @@ class Disk:
 def _made(name: str, path: str, status: os.stat_result) -> Item:
     kind, detail = _kind(status.st_mode), b""
     if kind == "l":
-        detail = os.fsencode(os.readlink(path))  # noqa: PTH115 - a text that need not be a path
-    elif kind in "bc":
+        detail = os.fsencode(_slashed(os.readlink(path), os.sep))  # noqa: PTH115 - it need not be a path
+    elif sys.platform != "win32" and kind in "bc":
         detail = f"{status.st_rdev}".encode()
-    if sys.platform == "linux":
-        detail += _attributes(path)
-    return Item(name, path, kind, _mode(status.st_mode), status.st_size, detail)
+    return Item(name, path, kind, _mode(status.st_mode), status.st_size, detail + _attributes(path))
 
 
 def _kind(mode: int) -> str:
@@ -181,8 +179,18 @@ def _mode(mode: int) -> int:
     return stat.S_IMODE(mode)
 
 
+def _slashed(aim: str, separator: str) -> str:
+    """What a link says as BuildKit's client sends it (tonistiigi/fsutil send.go): on Windows with ``/``, too.
+
+    Python's own mark of a whole path there, which programs don't show, is none of it.
+    """
+    return aim if separator == "/" else aim.removeprefix("\\\\?\\").replace(separator, "/")
+
+
 def _attributes(path: str) -> bytes:
     """The extended attributes that BuildKit looks at; the others belong to this machine."""
+    if sys.platform != "linux":
+        return b""
     try:
         names = os.listxattr(path, follow_symlinks=False)
         return b"".join(

@@ -7,13 +7,18 @@ import os
 import secrets
 import signal
 import stat
+import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from homeport.errors import UsageError
 
 _STOPS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+_TRIES = 20
+_PAUSE = 0.05
+"""Seconds; together a second, as long as a virus scanner looks at a file that was just written."""
 
 
 def write(files: Mapping[Path, bytes], sources: Mapping[Path, bytes | None]) -> None:
@@ -34,14 +39,14 @@ def write(files: Mapping[Path, bytes], sources: Mapping[Path, bytes | None]) -> 
                     raise KeyboardInterrupt
             # From here on it is quicker to end than to go back.
             for temporary, real in ready:
-                temporary.replace(real)
+                _put(temporary, real)
                 done.append(real)
     except BaseException as error:
         _undo(done, {path.resolve(): data for path, data in sources.items()})
         if not isinstance(error, OSError):
             raise
         raise UsageError(
-            f"{error.filename or 'A file'} can't be written: {error.strerror or error}.",
+            f"{error.filename2 or error.filename or 'A file'} can't be written: {error.strerror or error}.",
             hint="Nothing was changed. Make it writable, then try again.",
         ) from error
     finally:
@@ -90,18 +95,38 @@ def _beside(path: Path, data: bytes) -> Path:
     there = path.exists()
     before = (path if there else path.parent).stat()
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    with temporary.open("xb") as file:
-        try:
+    try:
+        opened = temporary.open("xb")
+    except OSError as error:
+        raise UsageError(
+            f"No new file can be made in {path.parent}: {error.strerror or error}.",
+            hint=f"Nothing was changed. A new {path.name} is made beside it: make the folder writable.",
+        ) from error
+    try:
+        with opened as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-            temporary.chmod(stat.S_IMODE(before.st_mode) if there else 0o644)
-            if hasattr(os, "chown") and os.geteuid() == 0:
-                os.chown(temporary, before.st_uid, before.st_gid)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+        temporary.chmod(stat.S_IMODE(before.st_mode) if there else 0o644)
+        if sys.platform != "win32" and os.geteuid() == 0:
+            os.chown(temporary, before.st_uid, before.st_gid)
+    except BaseException:
+        # Closed by now: Windows removes no open file.
+        temporary.unlink(missing_ok=True)
+        raise
     return temporary
+
+
+def _put(temporary: Path, real: Path) -> None:
+    """Put a file in another one's place. Windows refuses as long as somebody has that one open."""
+    for attempt in range(1, _TRIES + 1):
+        try:
+            temporary.replace(real)
+            return
+        except PermissionError:
+            if sys.platform != "win32" or attempt == _TRIES:
+                raise
+            time.sleep(_PAUSE)
 
 
 def _undo(done: list[Path], sources: Mapping[Path, bytes | None]) -> None:
@@ -110,4 +135,4 @@ def _undo(done: list[Path], sources: Mapping[Path, bytes | None]) -> None:
         if source is None:
             path.unlink()
         else:
-            _beside(path, source).replace(path)
+            _put(_beside(path, source), path)

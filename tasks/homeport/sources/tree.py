@@ -85,7 +85,7 @@ class Tree:
                 links.append(child)
                 if len(links) > MOST_LINKS:
                     return tuple(links)
-                aim = os.fsdecode(child.item.detail.partition(b"\0")[0]).replace(os.sep, "/")
+                aim = os.fsdecode(child.item.detail.partition(b"\0")[0])
                 if aim.startswith("/"):
                     node, trail = self.root, [self.root]
                 rest = [*_components(aim), *rest]

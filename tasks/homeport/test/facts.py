@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -181,10 +182,12 @@ class Sources:
         self._tracked = tracked(root)
 
     def __call__(self, path: str) -> Source:
+        system = any(path == one or path.startswith(f"{one}/") for one in _SYSTEM)
+        if system and sys.platform == "win32":
+            return Source.KEPT  # the engine's machine has it: a path of Windows begins with a drive
         real = os.path.realpath(path)
         if not os.path.lexists(path):
             return Source.MISSING
-        system = any(path == one or path.startswith(f"{one}/") for one in _SYSTEM)
         return Source.KEPT if system or Path(real).is_file() or self._holds(real) else Source.DATA
 
     def _holds(self, folder: str) -> bool:

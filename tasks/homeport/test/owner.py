@@ -49,8 +49,9 @@ def _place() -> str:
     """Where process numbers are these: a machine since it was started; on Linux a namespace of it."""
     parts = [socket.gethostname().replace(" ", "_")]
     with contextlib.suppress(OSError):
-        parts.append(Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip())
-        parts.append(os.readlink("/proc/self/ns/pid"))  # noqa: PTH115 - it leads nowhere
+        boot = Path("/proc/sys/kernel/random/boot_id")  # posix: elsewhere it isn't there
+        parts.append(boot.read_text(encoding="ascii").strip())
+        parts.append(os.readlink("/proc/self/ns/pid"))  # noqa: PTH115 - no path  # posix: as above
     return "/".join(parts)
 
 
@@ -61,12 +62,8 @@ def mark_of(pid: int) -> str | None:
         return None
     try:
         # Ticks since the system was started: no clock that is set moves them (proc_pid_stat(5), field 22).
-        return (
-            Path(f"/proc/{pid}/stat")
-            .read_text(encoding="utf-8", errors="replace")
-            .rpartition(")")[2]
-            .split()[19]
-        )
+        said = Path(f"/proc/{pid}/stat")  # posix: elsewhere psutil says less
+        return said.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[19]
     except (OSError, IndexError):
         pass
     try:

@@ -13,6 +13,7 @@ from typing import Any
 
 from homeport.engine import buildx
 from homeport.engine.process import Child
+from homeport.engine.waiting import result_of
 from homeport.model.checks import Check, Outcome
 from homeport.model.solve import Solve, failure_of
 from homeport.test.facts import Facts
@@ -39,7 +40,8 @@ class Running:
         """Run the unit tests of targets, at most ``jobs`` at a time; ``tell`` is called as each ends."""
         with ThreadPoolExecutor(max(jobs, 1), thread_name_prefix="unit") as pool:
             try:
-                return list(pool.map(lambda unit: self._told(unit, tell), units))
+                futures = [pool.submit(self._told, unit, tell) for unit in units]
+                return [result_of(future) for future in futures]
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 self._stop()

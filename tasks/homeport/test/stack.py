@@ -16,7 +16,7 @@ from homeport.errors import HomeportError
 from homeport.model.checks import Check, Outcome
 from homeport.model.isolation import Isolated, Source, isolate
 from homeport.model.stack import parse_stack
-from homeport.report.document import write_text
+from homeport.report.document import file_name, write_text
 from homeport.test import owner
 
 LOG_LINES = 40
@@ -52,7 +52,8 @@ class Trial:
         """Write what each container has said into a file of its own. Raises UsageError."""
         for one in containers.of_project(self.project):
             lines = containers.logs(one.id, _ALL_LINES)
-            write_text(folder / f"{one.name.removeprefix(f'{self.project}-')}.log", "\n".join(lines) + "\n")
+            name = file_name(f"{one.name.removeprefix(f'{self.project}-')}.log")
+            write_text(folder / name, "\n".join(lines) + "\n")
 
 
 def plan(
