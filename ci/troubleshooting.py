@@ -28,7 +28,17 @@ SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (EVERY, ("commands/adapter.py", "commands/settings.py", "model/config.py", "model/until.py", "report/")),
     (ENGINE, ("engine/docker.py", "engine/process.py", "engine/containers.py", "engine/volumes.py")),
     (COMPOSE, ("engine/compose.py", "model/project.py", "model/yaml_tree.py", "model/stack.py", "sources/")),
-    ("build", ("build/", "engine/buildx.py", "engine/git.py", "model/targets.py", "model/graph.py", "model/shards.py")),
+    (
+        "build",
+        (
+            "build/",
+            "engine/buildx.py",
+            "engine/git.py",
+            "model/targets.py",
+            "model/graph.py",
+            "model/shards.py",
+        ),
+    ),
     ("test", ("test/", "commands/test.py", "engine/projects.py")),
     (DEPLOY, ("deploy/", "engine/fronts.py", "model/release.py")),
     ("scan", ("scan/", "engine/scanner.py", "engine/trivy.py", "engine/grype.py", "engine/syft.py")),

@@ -22,6 +22,8 @@ FIRST = ("README.md", "DEPLOYMENT_GUIDE.md", "MIGRATING.md")
 PAGES = sorted(guides.guides(), key=lambda page: (*(page.name != name for name in FIRST), page.name))
 BLOCKS = [block for page in PAGES for block in guides.blocks(page) if block.language == guides.SHELL]
 COMMAND_SECONDS = 240
+FEWEST_RUN = 45
+"""So that nobody takes the guides out of the tests without noticing."""
 
 
 @pytest.fixture(scope="module")
@@ -73,4 +75,4 @@ def test_what_is_not_run_says_why(capsys: pytest.CaptureFixture[str]) -> None:
         print(f"\nguides: {len(commands) - len(left_out)} commands run, {len(left_out)} not:")
         for place, command in left_out:
             print(f"  {place}: {command.text.partition('  #')[0].strip()}: {command.skipped}")
-    assert len(commands) - len(left_out) > len(left_out)
+    assert len(commands) - len(left_out) >= FEWEST_RUN
