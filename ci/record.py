@@ -1,9 +1,9 @@
-"""The terminal session in README.md as a picture, from a real run.
+"""What README.md shows of a terminal, as a picture, from a real run.
 
     python ci/record.py examples/homeiq     after `make demo`, or wherever the example's stack is deployed
 
 It builds another version of one service, deploys it and goes back, in this process, and writes what the
-commands print to docs/images/session.svg: on a dark ground of its own, so that it can be read on any page.
+commands print to docs/images/terminal.svg: on a dark ground of its own, so that it can be read on any page.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from rich.text import Text
 
 from homeport.report import console as consoles
 
-PICTURE = Path(__file__).resolve().parent.parent / "docs" / "images" / "session.svg"
+PICTURE = Path(__file__).resolve().parent.parent / "docs" / "images" / "terminal.svg"
 WIDTH = 120
 VERSION = "2.1"
 SERVICE = "data-api"
-SESSION = (
+COMMANDS = (
     ("build", "--parallel", "--targets", SERVICE),
     ("deploy", "--zero-downtime", "--services", SERVICE),
     ("rollback",),
@@ -31,8 +31,8 @@ SESSION = (
 
 
 def main() -> int:
-    """Run the session in the folder that is named; exit 1, and write nothing, if a command fails."""
-    parser = argparse.ArgumentParser(description="Record the session of README.md.")
+    """Run the commands in the folder that is named; exit 1, and write nothing, if a command fails."""
+    parser = argparse.ArgumentParser(description="Record the terminal of README.md.")
     parser.add_argument("folder", type=Path, help="where the example's stack is deployed from")
     os.chdir(parser.parse_args().folder)
     os.environ["VERSION"] = VERSION
@@ -42,7 +42,7 @@ def main() -> int:
     )
     consoles.make_console = lambda stream=None: screen  # before a flow asks for one
     screen.print(_prompt(f"export VERSION={VERSION}"))
-    for words in SESSION:
+    for words in COMMANDS:
         screen.print()
         screen.print(_prompt(" ".join(("homeport", *words))))
         if code := _run(words):
