@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 TESTS = Path(__file__).resolve().parent
@@ -22,6 +23,10 @@ sys.path[:0] = [str(ROOT / "ci"), str(TESTS / "support")]
 
 import isolation  # noqa: E402  (found through the line above)
 from homeport.engine.signals import STOP_SIGNALS  # noqa: E402
+
+# How long one example takes says something of the machine, and nothing of the code.
+hypothesis.settings.register_profile("homeport", deadline=None)
+hypothesis.settings.load_profile("homeport")
 
 pytest_plugins = ["engine_fixtures", "skip_repository", "live_stack"]
 

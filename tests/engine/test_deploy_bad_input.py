@@ -43,6 +43,17 @@ def test_what_is_found_before_anything_is_touched(stack: MakeStack) -> None:
     made.compose["secrets"] = {"token": {"file": "missing.txt"}}
     made.write()
     assert "missing.txt" in made.homeport("deploy", code=2).said
+    del made.compose["secrets"]
+    made.compose["networks"] = {"far": {"external": True, "name": f"{made.name}-far"}}
+    made.compose["volumes"] = {"near": {"external": True, "name": f"{made.name}-near"}}
+    mounted = [{"type": "volume", "source": "near", "target": "/data"}]
+    made.compose["services"]["app"] = {**good, "networks": ["default", "far"], "volumes": mounted}
+    made.write()
+    absent = f"the external network {made.name}-far of app isn't there"
+    assert absent in made.homeport("deploy", "--dry-run").said
+    failed = made.homeport("deploy", code=2)
+    assert absent in failed.said
+    assert f"the external volume {made.name}-near of app isn't there" in failed.said
     assert made.containers() == before
 
 

@@ -177,7 +177,7 @@ def graphs(draw: st.DrawFn) -> dict[str, list[str]]:
     }
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(graphs(), st.integers(1, 4), st.sets(st.integers(0, 7)), st.booleans())
 def test_any_graph(graph: dict[str, list[str]], jobs: int, failing: set[int], keep_going: bool) -> None:
     stage = Stage({f"t{index}": fail for index in failing}, seconds=0.001)

@@ -158,3 +158,12 @@ def test_the_image_of_fronts_is_there_or_pulled() -> None:
     with pytest.raises(EnvironmentProblem, match="none:1, is not there") as caught:
         preflight.front_images(["none:1"], find, pull)
     assert caught.value.cause == "no such host"
+
+
+def test_what_is_external_must_be_there() -> None:
+    used = {("network", "proxy"): "api", ("volume", "data"): "db"}
+    assert preflight.externals(used, lambda things: []) == ()
+    assert preflight.externals(used, list) == (
+        "the external network proxy of api isn't there",
+        "the external volume data of db isn't there",
+    )

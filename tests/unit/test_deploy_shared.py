@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from homeport.deploy.shared import check, digests
+from homeport.deploy.shared import check, digests, externals
 from homeport.errors import DefinitionError
 
 BEFORE: dict[str, Any] = {
@@ -60,3 +60,17 @@ def test_a_volume_keeps_what_it_was() -> None:
 
 def test_a_release_of_an_older_homeport_says_nothing() -> None:
     assert check({}, now(), {"shop_default"}) == ()
+
+
+def test_what_services_use_of_others() -> None:
+    document = {**BEFORE, "volumes": {"data": {}, "far": {"external": True}}}
+    specs: dict[str, dict[str, Any]] = {
+        "api": {"networks": {"default": None, "outside": {"aliases": ["a"]}}, "volumes": [{"type": "bind"}]},
+        "db": {
+            "networks": {"outside": None},
+            "volumes": [{"type": "volume", "source": "far"}, {"type": "volume", "source": "data"}],
+        },
+        "host": {"network_mode": "host"},
+    }
+    assert externals(document, specs) == {("network", "proxy"): "api", ("volume", "far"): "db"}
+    assert externals({}, specs) == {}

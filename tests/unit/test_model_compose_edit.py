@@ -62,7 +62,7 @@ def load(data: bytes) -> list[Any]:
         return list(yaml.load_all(data.decode("utf-8-sig")))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(compose_files())
 def test_any_file_only_gains_lines_and_says_exactly_what_was_asked_for(data: bytes) -> None:
     old = document(data)
@@ -94,7 +94,7 @@ def test_any_file_only_gains_lines_and_says_exactly_what_was_asked_for(data: byt
                 insertions(again, 0, name, ADDS)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(compose_files())
 def test_nothing_to_put_in_changes_nothing(data: bytes) -> None:
     old = document(data)

@@ -82,7 +82,10 @@ def _run(request: Request, what: str, wanted: Callable[[DeployFacts], Wanted], *
     document = compose.config(request.files, request.cwd)
     if request.dry_run:
         found = _facts(document, request, pull=False, lenient=back)
-        plan, _ = _plan(found, request, wanted)
+        plan, goal = _plan(found, request, wanted)
+        absent = preflight.externals(_externals(plan, goal))
+        more = (f"A deploy would end at once: {one}." for one in absent)
+        plan = replace(plan, warnings=(*plan.warnings, *more))
         show.plan(plan, console)
         if request.json:
             write_json(request.json, show.plan_document(plan))
@@ -97,7 +100,7 @@ def _run(request: Request, what: str, wanted: Callable[[DeployFacts], Wanted], *
         if not plan.changes and not plan.strays and _is_current(found, goal):
             console.print(f"Nothing to deploy: {plural(len(plan.steps), 'service')} unchanged.", markup=False)
             return 0
-        preflight.check(plan, goal.desired, found.running, engine)
+        preflight.check(plan, goal.desired, found.running, engine, _externals(plan, goal))
         return execute(request, found, plan, goal, console)
 
 
@@ -132,6 +135,13 @@ def _shared(found: DeployFacts, goal: Wanted) -> tuple[str, ...]:
         if container.running and container not in one.plain
     }
     return shared.check(last.shared, shared.digests(found.stack.name, found.stack.document), in_use)
+
+
+def _externals(plan: DeployPlan, goal: Wanted) -> dict[tuple[str, str], str]:
+    steps = (step for step in plan.steps.values() if step.target is not None)
+    return shared.externals(
+        goal.stack.document, {step.service: goal.stack.services[step.service].spec for step in steps}
+    )
 
 
 def _is_current(found: DeployFacts, goal: Wanted) -> bool:

@@ -12,7 +12,7 @@ from pathlib import Path
 from homeport.deploy.desired import Desired, Front
 from homeport.deploy.plan import Action, DeployPlan, Running
 from homeport.deploy.succession import host_ports
-from homeport.engine import containers, images
+from homeport.engine import containers, images, projects
 from homeport.engine.containers import Container
 from homeport.engine.docker import Engine
 from homeport.engine.images import Image
@@ -24,11 +24,25 @@ LEAST_DISK = 256 * 1024 * 1024
 """Bytes without which neither containers nor their logs can be relied on."""
 
 
-def check(plan: DeployPlan, wanted: Desired, running: Mapping[str, Running], engine: Engine) -> None:
-    """Look at memory, disk, ports, and the image of new fronts, which is pulled if it isn't there.
+def check(
+    plan: DeployPlan,
+    wanted: Desired,
+    running: Mapping[str, Running],
+    engine: Engine,
+    used: Mapping[tuple[str, str], str],
+) -> None:
+    """Look at memory, disk, ports, and the image of new fronts, which is pulled if it isn't there; and at
+    others' networks and volumes, which ``used`` names by kind and name, with a service.
 
     Raises EnvironmentProblem; nothing has been touched then.
     """
+    if absent := externals(used):
+        raise EnvironmentProblem(
+            f"Something isn't there: {absent[0]}.",
+            cause="What is external is somebody else's: neither Compose nor homeport makes it.",
+            hint="Make it ('docker network create', 'docker volume create'), or correct the Compose file.",
+            detail="\n".join(absent[1:]),
+        )
     memory(plan, running, engine.free_memory)
     here = engine.local and Path(engine.root).is_dir()
     disk(shutil.disk_usage(engine.root).free if here else None)
@@ -76,6 +90,16 @@ def disk(free: int | None) -> None:
             cause="New containers need room for their files and logs.",
             hint="'docker system df' shows what takes it, 'docker builder prune' frees build cache.",
         )
+
+
+def externals(
+    used: Mapping[tuple[str, str], str],
+    missing: Callable[[Iterable[tuple[str, str]]], list[tuple[str, str]]] = projects.missing,
+) -> tuple[str, ...]:
+    """Others' networks and volumes that aren't there, in words."""
+    return tuple(
+        f"the external {kind} {name} of {used[kind, name]} isn't there" for kind, name in missing(used)
+    )
 
 
 def front_images(

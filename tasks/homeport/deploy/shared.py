@@ -25,6 +25,22 @@ def digests(stack: str, document: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
+def externals(
+    document: Mapping[str, Any], specs: Mapping[str, Mapping[str, Any]]
+) -> dict[tuple[str, str], str]:
+    """What services (``specs`` by name) use of others' networks and volumes: by kind and engine's name the
+    first of them that does."""
+    found: dict[tuple[str, str], str] = {}
+    for service, spec in specs.items():
+        volumes = [one.get("source") for one in spec.get("volumes") or () if one.get("type") == "volume"]
+        for kind, keys in zip(KINDS, (spec.get("networks") or (), volumes), strict=True):
+            for key in keys:
+                entry = (document.get(kind) or {}).get(key) or {}
+                if entry.get("external"):
+                    found.setdefault((kind.removesuffix("s"), str(entry.get("name") or key)), service)
+    return found
+
+
 def check(before: Mapping[str, str], now: Mapping[str, str], in_use: Collection[str]) -> tuple[str, ...]:
     """Compare two results of :func:`digests`, the last release's and the Compose file's.
 

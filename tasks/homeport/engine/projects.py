@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
-from homeport.engine import process
+from homeport.engine import api, process
 from homeport.engine.containers import ContainerProblem
 
 KINDS = ("container", "network", "volume")
@@ -66,6 +67,20 @@ def _labelled(kind: str, label: str) -> dict[str, dict[str, str]]:
         pairs = (pair.partition("=") for pair in str(item.get("Labels") or "").split(","))
         found[f"{kind}/{item.get('ID') or item.get('Name')}"] = {key: value for key, _, value in pairs}
     return found
+
+
+def missing(things: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Those of these networks and volumes, by kind and name, that the engine doesn't have."""
+    wanted = list(things)
+    try:
+        answers = api.get_all(f"/{kind}s/{quote(name, safe='')}" for kind, name in wanted)
+        return [thing for thing, (status, _) in zip(wanted, answers, strict=True) if status == 404]
+    except api.NoDirectWay:
+        return [
+            (kind, name)
+            for kind, name in wanted
+            if process.run(["docker", kind, "inspect", "--", name]).code != 0
+        ]
 
 
 def remove(names: Mapping[str, object]) -> str:
