@@ -7,6 +7,7 @@ Flows are imported when a task runs, so that ``invoke --list`` stays quick.
 from invoke import Collection
 
 from homeport.commands.audit import audit
+from homeport.commands.bench import bench
 from homeport.commands.build import build
 from homeport.commands.ci import generate
 from homeport.commands.deploy import deploy, rollback
@@ -19,7 +20,8 @@ from homeport.commands.test import test
 
 namespace = Collection()
 for _task in (
-    build, test, scan, deploy, rollback, status, logs, releases, unlock, down, resources, audit, doctor, init,
+    build, test, scan, deploy, rollback, status, logs, releases, unlock, down, resources, audit, bench, doctor,
+    init,
 ):  # fmt: skip
     namespace.add_task(_task)
 _ci = Collection("ci")
