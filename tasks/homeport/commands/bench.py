@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 
 @command(
     help={
-        "scenarios": "Only these scenarios, separated by commas (default: all; --list names them).",
-        "list": "List the scenarios.",
+        "scenarios": "Only these scenarios, separated by commas (default: all; --dry-run lists them).",
         "services": "Only these services or targets, separated by commas (default: all).",
         "rounds": "How often each is measured (default: 3).",
         "against": "A file of an earlier 'bench --json', to be compared with.",
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
 def bench(
     c: Any,
     scenarios: str = "",
-    list: bool = False,  # noqa: A002 - the option's name
     services: str = "",
     rounds: str = "",
     against: str = "",
@@ -43,13 +41,8 @@ def bench(
 ) -> int:
     """Measure builds and deploys of this repository, in copies of it, beside what was promised."""
     from homeport.bench import flow
-    from homeport.bench.scenarios import SCENARIOS
     from homeport.commands import settings
 
-    if list:
-        for name, what in SCENARIOS.items():
-            print(f"{name:<13} {what}")
-        return 0
     root = Path.cwd()
     config = settings.read(root)
     request = flow.Request(
