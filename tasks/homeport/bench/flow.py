@@ -19,7 +19,6 @@ from homeport.bench.apply import Results
 from homeport.bench.facts import Facts
 from homeport.bench.figures import Change, State
 from homeport.bench.names import Names
-from homeport.bench.plan import BenchPlan
 from homeport.bench.work import Lent, Work
 from homeport.engine import owner
 from homeport.engine.signals import undisturbed
@@ -107,20 +106,20 @@ def run(request: Request, read: Callable[[], tuple[Facts, tuple[str, ...]]], len
             left = cleanup.run(names, work.pulled)
             place.remove()
     show_warnings(tuple(f"Not removed: {one} The next bench removes it." for one in left), console)
-    return _report(request, found, plan, results, before, began, console, interrupted=interrupted)
+    return _report(request, work, results, before, began, interrupted=interrupted, console=console)
 
 
 def _report(
     request: Request,
-    found: Facts,
-    plan: BenchPlan,
+    work: Work,
     results: Results,
     before: Earlier | None,
     began: float,
-    console: Console,
     *,
     interrupted: bool,
+    console: Console,
 ) -> int:
+    found, plan = work.facts, work.plan
     measured = results.figures
     judged = figures.judge(measured, scenarios.expectations(request.config.expect))
     targets = plan.builds.order if plan.builds else ()
@@ -134,6 +133,7 @@ def _report(
         show.comparison(compared, differences, before.name, console)
     console.print(f"\nMeasured in {seconds(took)}.", markup=False)
     about: dict[str, Any] = {
+        "run": work.names.run,
         "interrupted": interrupted,
         "project": found.root.name,
         "started_at": round(began, 3),
