@@ -40,8 +40,9 @@ TARGETS = {
 CHECK = {"test": ["CMD", "wget", "-q", "-O", "/dev/null", "http://127.0.0.1:8080/"], "interval": "1s"}
 SERVICES = {
     "web": {"image": "MINE-web", "container_name": "MINE-web", "healthcheck": CHECK, "stop_grace_period": "1s",
-            "ports": ["127.0.0.1::8080"], "volumes": ["data:/data"], "environment": {"TOKEN": "${SECRET}"}},
-    "jobs": {"image": "MINE-jobs", "stop_grace_period": "1s", "depends_on": ["web"]},
+            "ports": ["127.0.0.1::8080"], "environment": {"TOKEN": "${SECRET}"}},
+    "jobs": {"image": "MINE-jobs", "stop_grace_period": "1s", "depends_on": ["web"],
+             "volumes": ["data:/data"]},
 }  # fmt: skip
 
 

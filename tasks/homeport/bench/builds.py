@@ -34,6 +34,7 @@ class BuildSteps:
         marked = work.without_caches("sequential")
         _, made = work.define("sequential", marked, work.builds, uncached=True)
         total = 0.0
+        work.settle()
         images = work.facts.builder.shares_engine_images
         for name in work.builds.order:
             path = work.place.folder / "one.json"

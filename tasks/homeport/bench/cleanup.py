@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -11,20 +12,27 @@ from homeport.bench import copies
 from homeport.bench.names import OWNER_LABEL, PREFIX, RUN_LABEL, Names
 from homeport.engine import images, owner, process, projects, volumes
 from homeport.engine.containers import PROJECT_LABEL, ContainerProblem
+from homeport.errors import HomeportError
 from homeport.report.words import one_line, plural
 
 _KINDS = ("plain", "zero")
 _TRIES = 3
+_RUN = re.compile("[0-9a-f]{8}")
 
 
-def run(names: Names, pulled: Iterable[str] = ()) -> tuple[str, ...]:
-    """Remove everything of a run but its folder, and images that it fetched; returns what is left, in words."""
-    problems = [_removed(partial(project, names.project(kind))) for kind in _KINDS]
-    problems.append(_removed(partial(_labelled, f"{RUN_LABEL}={names.run}")))
-    problems.append(_images(names.run))
-    images.untag(pulled)
-    _caches(names.prefix)
-    return tuple(filter(None, problems))
+def run(names: Names, pulled: Iterable[str] = (), builder: str = "") -> tuple[str, ...]:
+    """Remove everything of a run but its folder, and images that it fetched; returns what is left, in words.
+
+    ``builder`` is the buildx builder that has its cache mounts; none: the current one.
+    """
+    work: list[Callable[[], None]] = [partial(project, names.project(kind)) for kind in _KINDS]
+    work += [
+        partial(_labelled, f"{RUN_LABEL}={names.run}"),
+        partial(_images, names.run),
+        partial(images.untag, tuple(pulled)),
+        partial(_caches, names.prefix, builder),
+    ]
+    return tuple(filter(None, map(_removed, work)))
 
 
 def project(name: str) -> None:
@@ -46,7 +54,8 @@ def sweep(place: str) -> tuple[str, ...]:
     folders = {f"folder/{folder}": (folder, found, said) for folder, found, said in copies.left()}
     things |= {key: {RUN_LABEL: found, OWNER_LABEL: said} for key, (_, found, said) in folders.items()}
     dead = owner.orphans(things, OWNER_LABEL, place)
-    runs = {labels.get(RUN_LABEL, "") for labels in dead.values()} - {""}
+    # What isn't a run's own number names nothing that could be removed by it.
+    runs = {run_id for labels in dead.values() if _RUN.fullmatch(run_id := labels.get(RUN_LABEL, ""))}
     problems: list[str] = []
     for one in runs:
         problems += run(Names(one, ""))
@@ -74,7 +83,7 @@ def _labelled(label: str) -> None:
 def _removed(work: Callable[[], None]) -> str:
     try:
         work()
-    except ContainerProblem as error:
+    except HomeportError as error:
         return one_line(f"{error.what} {error.detail}", 300)
     return ""
 
@@ -84,17 +93,17 @@ def _ids(label: str) -> list[str]:
     return list(dict.fromkeys(process.run(argv).stdout.split()))
 
 
-def _images(run_id: str) -> str:
+def _images(run_id: str) -> None:
     """Remove all images with a run's label, by their ids: whatever their names are by now."""
     said = ""
     for _ in range(_TRIES):
         found = _ids(f"{RUN_LABEL}={run_id}")
         if not found:
-            return ""
+            return
         said = process.run(["docker", "image", "rm", "--force", "--", *found], timeout=600).stderr
         time.sleep(0.2)
-    left = _ids(f"{RUN_LABEL}={run_id}")
-    return one_line(f"{plural(len(left), 'image')}: {said}", 300) if left else ""
+    if left := _ids(f"{RUN_LABEL}={run_id}"):
+        raise ContainerProblem(f"{plural(len(left), 'image')} can't be removed.", detail=said)
 
 
 def _labels_of_images() -> dict[str, dict[str, str]]:
@@ -109,7 +118,11 @@ def _labels_of_images() -> dict[str, dict[str, str]]:
     return labels
 
 
-def _caches(prefix: str) -> None:
-    """Remove what the run's own cache mounts hold: BuildKit names them in what it says of each record."""
-    argv = ["docker", "buildx", "prune", "--force", "--filter", "type=exec.cachemount"]
+def _caches(prefix: str, builder: str) -> None:
+    """Remove what the run's own cache mounts hold: BuildKit names them in what it says of each record.
+
+    Both filters have to match (docker/buildx commands/prune.go joins them with "and").
+    """
+    chosen = [f"--builder={builder}"] if builder else []
+    argv = ["docker", "buildx", *chosen, "prune", "--force", "--filter", "type=exec.cachemount"]
     process.run([*argv, "--filter", f"description~={prefix}"], timeout=300)

@@ -158,6 +158,7 @@ def dockerfile(target: Target, tree: Path, places: Places) -> Path | None:
         return None
     moved = Path(places.moved(target.context))
     path = Path(os.path.normpath(tree / moved / target.dockerfile))
-    if moved.is_absolute() or not path.is_file():
-        return None
-    return path
+    # buildx takes a lower-case name, too, where the usual one is not there.
+    if not path.is_file() and path.name == "Dockerfile":
+        path = path.with_name("dockerfile")
+    return path if not moved.is_absolute() and path.is_file() else None

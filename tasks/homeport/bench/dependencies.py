@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from homeport.bench import mounts
-from homeport.bench.work import NotMeasured, Value, Work
+from homeport.bench.work import NotMeasured, StepFailed, Value, Work
 
 _PLACE = re.compile(r"\[([^\]]+)\]")
 """The stage and the number of a step, at the beginning of its name: ``[builder 3/7]``."""
@@ -24,7 +24,8 @@ class Dependencies:
 
     def __init__(self, work: Work) -> None:
         self._work = work
-        self._counted: set[tuple[str, str]] | None = None
+        self._counted: set[tuple[str, str]] = set()
+        self._problem: StepFailed | NotMeasured | None = None
         self._definitions: dict[str, Path] = {}
         self._targets: tuple[str, ...] = ()
 
@@ -45,13 +46,20 @@ class Dependencies:
         return [self._measure("mended")]
 
     def _prepare(self) -> None:
-        """Make the copies, fill the caches, and find the steps that count."""
-        if self._counted is not None:
-            if not self._counted:
-                raise NotMeasured(f"{_NONE}, and 'homeport audit --fix' would add none")
-            return
+        """Once: see :meth:`_filled`. What went wrong then goes wrong for each of the steps."""
+        if self._problem is not None:
+            raise self._problem
+        if not self._counted:
+            try:
+                self._counted = self._filled()
+            except (StepFailed, NotMeasured) as problem:
+                self._problem = problem
+                raise
+
+    def _filled(self) -> set[tuple[str, str]]:
+        """Make the copies and fill the caches; returns the steps that count, by target and place."""
         work = self._work
-        self._counted = set()
+        counted: set[tuple[str, str]] = set()
         present = self._copied("with")
         mended = self._copied("mended", mend=True)
         texts = {tree: self._texts(root) for tree, root in (("with", present), ("mended", mended))}
@@ -72,7 +80,7 @@ class Dependencies:
             self._define(tree)
             work.tell(f"preparing: caches are filled ({tree})")
             document = self._build(tree)
-            self._counted |= {
+            counted |= {
                 (str(target["name"]), place)
                 for target in document.get("targets", ())
                 for step in target["steps"]
@@ -80,6 +88,9 @@ class Dependencies:
             }
         work.tree_named("without", _plain)
         self._define("without")
+        if not counted:
+            raise NotMeasured("no step with a cache mount was run")
+        return counted
 
     def _copied(self, tree: str, *, mend: bool = False) -> Path:
         work = self._work
@@ -131,7 +142,7 @@ class Dependencies:
             (str(target["name"]), place): float(step["seconds"])
             for target in document.get("targets", ())
             for step in target["steps"]
-            if (place := _place(step["name"])) and (str(target["name"]), place) in (self._counted or ())
+            if (place := _place(step["name"])) and (str(target["name"]), place) in self._counted
         }
 
 

@@ -116,6 +116,7 @@ class Deploys:
         """Start a release as Compose does, and wait until all of it is well; returns the seconds."""
         work = self._work
         limit = float(work.deploy.gate)
+        work.settle()
         began = time.monotonic()
         projects.start(trial.release(release), folder, work.config.limit)
         for one in containers.of_project(trial.project):

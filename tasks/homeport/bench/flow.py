@@ -103,7 +103,7 @@ def run(request: Request, read: Callable[[], tuple[Facts, tuple[str, ...]]], len
         tell("interrupted: what was made is removed, and what was measured is shown")
     finally:
         with undisturbed():
-            left = cleanup.run(names, work.pulled)
+            left = cleanup.run(names, work.pulled, found.builder.name)
             place.remove()
     show_warnings(tuple(f"Not removed: {one} The next bench removes it." for one in left), console)
     return _report(request, work, results, before, began, interrupted=interrupted, console=console)

@@ -86,16 +86,16 @@ STEPS: tuple[Step, ...] = (
         "deploy-plain",
         (
             Measure("deploy-plain", "deploy", "deploy by 'docker compose up'"),
-            Measure("deploy-plain-lost", "deploy", "requests lost meanwhile", REQUESTS),
+            Measure("deploy-plain-lost", "deploy", "requests lost by 'docker compose up'", REQUESTS),
         ),
     ),
     Step(
         "deploy-zero",
         (
             Measure("deploy-zero", "deploy", "deploy --zero-downtime"),
-            Measure("deploy-zero-lost", "deploy", "requests lost meanwhile", REQUESTS),
+            Measure("deploy-zero-lost", "deploy", "requests lost by deploy --zero-downtime", REQUESTS),
             Measure("rollback", "rollback", "rollback"),
-            Measure("rollback-lost", "rollback", "requests lost meanwhile", REQUESTS),
+            Measure("rollback-lost", "rollback", "requests lost by rollback", REQUESTS),
         ),
     ),
 )

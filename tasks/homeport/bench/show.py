@@ -149,7 +149,7 @@ def comparison(found: Sequence[Compared], differences: Sequence[str], name: str,
     for one in found:
         unit = one.measure.unit
         table.add_row(
-            Text(one.measure.what if unit != REQUESTS else f"{one.measure.key}"),
+            Text(one.measure.what),
             value(one.before, unit) if one.before is not None else "",
             value(one.after, unit) if one.after is not None else "",
             f"{one.percent:+.0f} %" if one.percent is not None else "",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import sys
 import time
@@ -114,8 +115,18 @@ class Work:
 
     @property
     def allow(self) -> tuple[str, ...]:
-        """Files that lie outside of the copies, in the repository, may be read: secrets of a build."""
-        return (*self.build.allow, f"fs.read={self.facts.source.top}")
+        """What bake may do: as the settings say, whether that is meant of the repository or of its copy."""
+        found = [*self.build.allow]
+        for entry in self.build.allow:
+            what, _, path = entry.partition("=")
+            if what.startswith("fs") and path and not Path(path).is_absolute():
+                found.append(f"{what}={os.path.normpath(self.facts.root / path)}")
+        if self.facts.root != self.facts.source.top:
+            found.append(f"fs.read={self.place.folder}")
+        if self.facts.builds and any(one.spec.get("secret") for one in self.facts.builds.definition):
+            # Secrets aren't copied.
+            found.append(f"fs.read={self.facts.source.top}")
+        return tuple(found)
 
     # -- copies ---------------------------------------------------------------------------------------------
 
@@ -228,16 +239,14 @@ class Work:
         out = self.place.folder / "out.json"
         out.unlink(missing_ok=True)
         more = {**self._environment(), CACHE_VARIABLE: str(self.place.folder / f"cache-{cache}"), **(env or {})}
+        self.settle()
         done = self.timed([sys.executable, "-m", "homeport", *words, "--json", str(out)], folder, more)
         if done.code != 0:
             raise StepFailed(words_of(done, self.config.limit))
         return done, json.loads(out.read_text(encoding="utf-8")) if out.is_file() else {}
 
-    def timed(
-        self, argv: Sequence[str], folder: Path, env: Mapping[str, str] | None = None
-    ) -> Timed:
-        """Run a program from an idle machine, if it gets idle, and take the time."""
-        self._settle()
+    def timed(self, argv: Sequence[str], folder: Path, env: Mapping[str, str] | None = None) -> Timed:
+        """Run a program and take the time."""
         return process.timed(
             argv, cwd=folder, env=env or self._environment(), limit=self.config.limit, grace=GRACE_SECONDS
         )
@@ -254,8 +263,8 @@ class Work:
             "NO_COLOR": "1",
         }  # fmt: skip
 
-    def _settle(self) -> None:
-        """Engines tidy up after work, at the cost of whoever works next."""
+    def settle(self) -> None:
+        """Wait for an idle machine: engines tidy up after work, at the cost of whoever works next."""
         end = time.monotonic() + self.config.settle
         while time.monotonic() < end and psutil.cpu_percent(interval=0.5) > _IDLE_PERCENT:
             pass
