@@ -122,7 +122,9 @@ def repository(
     found.git("commit", "--quiet", "--message", "one")
     yield found
     subprocess.run(["docker", "compose", "down", "--volumes", "-t", "1"], cwd=folder, capture_output=True)
-    subprocess.run(["docker", "image", "rm", "-f", *(f"{prefix}{name}" for name in TARGETS)], capture_output=True)
+    subprocess.run(
+        ["docker", "image", "rm", "-f", *(f"{prefix}{name}" for name in TARGETS)], capture_output=True
+    )
 
 
 def figures(document: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -158,7 +160,9 @@ def test_builds(repository: Repository, tmp_path: Path) -> None:
     assert (report / "bench.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
     assert left(found["run"]) == []
     assert repository.state() == before
-    again = repository.bench("--scenarios", "unchanged", "--rounds", "2", "--against", str(report / "bench.json"))
+    again = repository.bench(
+        "--scenarios", "unchanged", "--rounds", "2", "--against", str(report / "bench.json")
+    )
     assert {one["key"]: one["change"] for one in again["compared"]}["parallel"] == "not measured now"
 
 
@@ -196,7 +200,16 @@ def test_a_service_whose_build_fails_is_a_row(repository: Repository) -> None:
 
 def started(repository: Repository, out: Path) -> subprocess.Popen[str]:
     """A bench that has begun to build."""
-    argv = [sys.executable, "-m", "homeport", "bench", "--scenarios", "unchanged,sequential", "--json", str(out)]
+    argv = [
+        sys.executable,
+        "-m",
+        "homeport",
+        "bench",
+        "--scenarios",
+        "unchanged,sequential",
+        "--json",
+        str(out),
+    ]
     process = subprocess.Popen(
         argv, cwd=repository.folder, env={**os.environ, **repository.env, "PYTHONUNBUFFERED": "1"},
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", start_new_session=True,
@@ -232,7 +245,9 @@ def test_the_next_one_sweeps_what_a_killed_one_left(repository: Repository, tmp_
     assert left(*mine) == []
 
 
-def test_nothing_to_begin_with(sandbox: Sandbox, run_homeport: RunHomeport, docker_session: DockerSession) -> None:
+def test_nothing_to_begin_with(
+    sandbox: Sandbox, run_homeport: RunHomeport, docker_session: DockerSession
+) -> None:
     bare = sandbox({"a/Dockerfile": "FROM x\n"}, "bare")
     done = run_homeport(["bench"], bare)
     assert done.returncode == 2

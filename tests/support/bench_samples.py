@@ -50,7 +50,9 @@ PROJECT: Mapping[str, Any] = {
 def facts(
     own: Builds | None = STACK, project: Mapping[str, Any] | None = PROJECT, *, local: bool = True
 ) -> Facts:
-    engine = Engine("28.5.2", "overlayfs", True, 2, 8 << 30, 4 << 30, "/var/lib/docker", local, "", "", "", {})
+    engine = Engine(
+        "28.5.2", "overlayfs", True, 2, 8 << 30, 4 << 30, "/var/lib/docker", local, "", "", "", {}
+    )
     return Facts(
         Path("/repo"), Listing(Path("/repo"), (), 0), engine, Builder("default", "docker"),
         own, "" if own else "there is no bake file", project, "" if project else "there is no Compose file",

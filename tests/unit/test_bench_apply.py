@@ -31,7 +31,9 @@ def measured(does: dict[str, Callable[[int], list[Value]]], rounds: int = 3) -> 
 def test_values_of_all_rounds() -> None:
     results, said = measured({})
     found = results.figures
-    assert {key: sorted(one.values) for key, one in found.items()} == dict.fromkeys(SCENARIOS, [1.0, 2.0, 3.0])
+    assert {key: sorted(one.values) for key, one in found.items()} == dict.fromkeys(
+        SCENARIOS, [1.0, 2.0, 3.0]
+    )
     assert all(one.good and one.notes == (f"note {key}",) for key, one in found.items())
     assert "round 1 of 3: sequential" in said
 
@@ -90,7 +92,12 @@ def test_an_interruption_keeps_what_was_measured() -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run(plan, {**{key: steady(key) for key in SCENARIOS}, "parallel": interrupted}, results, lambda _: None)
+        run(
+            plan,
+            {**{key: steady(key) for key in SCENARIOS}, "parallel": interrupted},
+            results,
+            lambda _: None,
+        )
     found = results.figures
     assert found["sequential"].values == (1.0,)
     assert found["parallel"].reason == found["unchanged"].reason == "interrupted before it"
@@ -119,7 +126,11 @@ def test_nobody_to_call_is_not_nothing_lost() -> None:
 @pytest.mark.parametrize(
     ("said", "code", "words"),
     [
-        ("x\nerror: The build failed.\ncause: pip.\n next: look\n", 1, "error: The build failed. cause: pip."),
+        (
+            "x\nerror: The build failed.\ncause: pip.\n next: look\n",
+            1,
+            "error: The build failed. cause: pip.",
+        ),
         ("#1 x\nERROR: failed to solve: y\n", 1, "ERROR: failed to solve: y"),
         ("something\nelse\n", 1, "else"),
         ("", 7, "exit code 7"),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bench_samples import STACK, builds
-from homeport.bench.definition import Builds, Places, alone, document, dockerfile, is_local
+from homeport.bench.definition import Builds, Places, alone, dockerfile, document, is_local
 from homeport.bench.names import Names
 from homeport.model.targets import Target
 
@@ -37,7 +37,11 @@ def test_names_and_labels_are_the_runs_own() -> None:
 def test_names_that_are_no_names_of_images() -> None:
     found = NAMES.tags(("A_B", "a-b", "___"), "k")
     assert len({*found.values()}) == 3
-    assert [one.rpartition("/")[2] for one in found.values()] == ["0-a-b:latest", "1-a-b:latest", "2-target:latest"]
+    assert [one.rpartition("/")[2] for one in found.values()] == [
+        "0-a-b:latest",
+        "1-a-b:latest",
+        "2-target:latest",
+    ]
 
 
 def test_nothing_is_written_to_or_read_from_other_peoples_places() -> None:

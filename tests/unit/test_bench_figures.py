@@ -41,7 +41,11 @@ def test_at_least_has_no_upper_end() -> None:
 @pytest.mark.parametrize(
     ("before", "after", "said"),
     [
-        (figure("sequential", state=State.FAILED, reason="api: exit code 1"), figure("parallel", 1), "exit code"),
+        (
+            figure("sequential", state=State.FAILED, reason="api: exit code 1"),
+            figure("parallel", 1),
+            "exit code",
+        ),
         (figure("sequential", 1), figure("parallel", reason="no engine"), "no engine"),
         # Of one that failed after some rounds the values are no measurement of anything.
         (figure("sequential", 1), figure("parallel", 1, state=State.FAILED, reason="round 2"), "round 2"),
@@ -59,7 +63,9 @@ def test_promises_are_about_what_was_asked_for_and_is_expected() -> None:
     own = figures(figure("sequential", 2), figure("parallel", 1))
     assert judge(own, {}) == ()
     assert judge(own, {"deploy": (30.0, 50.0)}) == ()
-    assert len(judge(figures(*own.values(), figure("one-changed", 1)), {**EXPECTED, "build": (5.0, 6.0)})) == 2
+    assert (
+        len(judge(figures(*own.values(), figure("one-changed", 1)), {**EXPECTED, "build": (5.0, 6.0)})) == 2
+    )
 
 
 @pytest.mark.parametrize(
@@ -106,5 +112,3 @@ def test_what_only_one_run_has() -> None:
         "parallel": Change.NEW,
         "fresh": Change.GONE,
     }
-
-

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import pytest
 
 from bench_samples import facts
@@ -127,5 +126,3 @@ def test_an_unknown_promise() -> None:
     with pytest.raises(UsageError) as caught:
         expectations({"biuld": "50"})
     assert caught.value.cause == "did you mean 'build'?"
-
-

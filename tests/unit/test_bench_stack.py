@@ -82,7 +82,10 @@ def test_how_it_is_deployed_stays_as_it_is() -> None:
 
 
 def test_what_reaches_out_is_left_out() -> None:
-    document = {"name": "shop", "services": {"spy": {"image": "s", "privileged": True}, "api": {"image": "a"}}}
+    document = {
+        "name": "shop",
+        "services": {"spy": {"image": "s", "privileged": True}, "api": {"image": "a"}},
+    }
     found = trial(document, ("spy", "api"))
     assert {*found.left_out} == {"spy"}
     assert found.changed == ("api",)

@@ -42,7 +42,9 @@ class Earlier:
         ]
         for what, then, now in (("targets", self.targets, targets), ("services", self.services, services)):
             if {*then} != {*now}:
-                found.append(f"The {what} are others ({len(then)} then, {len(now)} now): the work is another one.")
+                found.append(
+                    f"The {what} are others ({len(then)} then, {len(now)} now): the work is another one."
+                )
         return tuple(found)
 
 

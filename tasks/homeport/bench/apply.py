@@ -93,9 +93,7 @@ def actions(work: Work) -> Mapping[str, Action]:
     }
 
 
-def run(
-    plan: BenchPlan, does: Mapping[str, Action], results: Results, tell: Callable[[str], None]
-) -> None:
+def run(plan: BenchPlan, does: Mapping[str, Action], results: Results, tell: Callable[[str], None]) -> None:
     """Carry out all rounds; a step that fails is not tried again, the others go on.
 
     What was measured is in ``results`` also when an interruption ends this.

@@ -66,10 +66,10 @@ class BuildSteps:
         path, tree = self._prepared()
         done, document = self._work.homeport([*PARALLEL, "--file", str(path)], tree, "everyday")
         built, skipped = _with_status(document, "built"), _with_status(document, "skipped")
-        notes = (f"{plural(len(skipped), 'target')} needed no build",)
+        notes = [f"{plural(len(skipped), 'target')} needed no build"]
         if built:
-            notes = (*notes, f"{', '.join(built)} can't be left out ('homeport build --explain' says why)")
-        return [Value("unchanged", done.seconds, notes)]
+            notes.append(f"{', '.join(built)} can't be left out ('homeport build --explain' says why)")
+        return [Value("unchanged", done.seconds, tuple(notes))]
 
     def one_changed(self, number: int) -> list[Value]:
         """A line more in a file of one service, in each round another line."""

@@ -114,7 +114,9 @@ def _labels_of_images() -> dict[str, dict[str, str]]:
     labels = {}
     for line in process.run(argv).stdout.splitlines():
         identity, _, text = line.partition(" ")
-        labels[f"image/{identity}"] = {str(key): str(value) for key, value in (json.loads(text) or {}).items()}
+        labels[f"image/{identity}"] = {
+            str(key): str(value) for key, value in (json.loads(text) or {}).items()
+        }
     return labels
 
 

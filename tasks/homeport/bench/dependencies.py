@@ -63,12 +63,7 @@ class Dependencies:
         present = self._copied("with")
         mended = self._copied("mended", mend=True)
         texts = {tree: self._texts(root) for tree, root in (("with", present), ("mended", mended))}
-        served = {
-            name
-            for own in texts.values()
-            for name, text in own.items()
-            if mounts.count(text)
-        }
+        served = {name for own in texts.values() for name, text in own.items() if mounts.count(text)}
         self._targets = tuple(name for name in work.builds.order if name in served)
         if not self._targets:
             raise NotMeasured(f"{_NONE}, and 'homeport audit --fix' would add none")

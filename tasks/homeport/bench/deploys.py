@@ -85,7 +85,9 @@ class Deploys:
         )
         if not trial.changed:
             left = "; ".join(f"{name}: {why}" for name, why in trial.left_out.items())
-            raise NotMeasured(f"no service can be deployed beside what runs ({left or 'all run to their end'})")
+            raise NotMeasured(
+                f"no service can be deployed beside what runs ({left or 'all run to their end'})"
+            )
         for name in trial.images:
             work.image(name)
         try:

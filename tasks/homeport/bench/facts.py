@@ -84,9 +84,7 @@ def read(
     if project is not None and (root / ".env").is_file():
         front = compose.variable(front_variable, compose.environment(compose_files, root)).strip()
     places = _environment(root, engine, chosen.result(), version.result(), composed.result())
-    return Facts(
-        root, source, engine, chosen.result(), builds, no_builds, project, no_project, places, front
-    )
+    return Facts(root, source, engine, chosen.result(), builds, no_builds, project, no_project, places, front)
 
 
 def _environment(

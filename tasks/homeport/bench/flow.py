@@ -59,7 +59,9 @@ def check(request: Request) -> Earlier | None:
     if not request.config.rate or not request.config.limit:
         raise UsageError("[bench] 'rate' and 'limit' are more than 0.")
     if request.check and not request.against:
-        raise UsageError("--check needs something to compare with.", hint="Name an earlier run: --against FILE.")
+        raise UsageError(
+            "--check needs something to compare with.", hint="Name an earlier run: --against FILE."
+        )
     if request.json:
         check_json(request.json)
     return earlier.read(request.against) if request.against else None
@@ -95,7 +97,8 @@ def run(request: Request, read: Callable[[], tuple[Facts, tuple[str, ...]]], len
 
     work = Work(found, plan, names, place, request.config, request.build, request.deploy, lent, tell,
                 request.probes)  # fmt: skip
-    began, interrupted, left = time.time(), False, ()
+    began, interrupted = time.time(), False
+    left: tuple[str, ...] = ()
     try:
         apply.run(plan, apply.actions(work), results, tell)
     except KeyboardInterrupt:

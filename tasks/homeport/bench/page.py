@@ -94,7 +94,9 @@ def _promises(judged: Sequence[Judged]) -> str:
         for one in judged
     )  # fmt: skip
     pictured = sheet.section("Promised and measured", picture.promises(judged, said))
-    return pictured + sheet.table("Promises", ("promise", "expected", "measured", "verdict"), {"measured"}, rows)
+    return pictured + sheet.table(
+        "Promises", ("promise", "expected", "measured", "verdict"), {"measured"}, rows
+    )
 
 
 def _css(verdict: Verdict) -> str:

@@ -94,7 +94,7 @@ def make(found: Facts, scenarios: tuple[str, ...], rounds: int, services: tuple[
             builds = builds.only(wanted)
             if not builds.definition.requested:
                 builds, no_builds = None, "none of the chosen services is built here"
-    missing = {}
+    missing: dict[str, str] = {}
     steps = []
     for step in STEPS:
         asked = tuple(one for one in step.measures if one.scenario in scenarios)
@@ -108,9 +108,7 @@ def make(found: Facts, scenarios: tuple[str, ...], rounds: int, services: tuple[
     return BenchPlan(scenarios, rounds, tuple(steps), missing, builds, deployed, made)
 
 
-def _missing(
-    step: Step, found: Facts, nothing_built: bool, no_builds: str, deployed: tuple[str, ...]
-) -> str:
+def _missing(step: Step, found: Facts, nothing_built: bool, no_builds: str, deployed: tuple[str, ...]) -> str:
     """Why a step can't be carried out; empty if it may go."""
     if step.key in _BUILDS and nothing_built:
         return no_builds or "there is nothing to build"

@@ -153,7 +153,10 @@ def comparison(found: Sequence[Compared], differences: Sequence[str], name: str,
             value(one.before, unit) if one.before is not None else "",
             value(one.after, unit) if one.after is not None else "",
             f"{one.percent:+.0f} %" if one.percent is not None else "",
-            Text(f"{one.change.value}{f': {one.why}' if one.why else ''}", style=_CHANGES.get(one.change, "dim")),
+            Text(
+                f"{one.change.value}{f': {one.why}' if one.why else ''}",
+                style=_CHANGES.get(one.change, "dim"),
+            ),
         )
     console.print()
     console.print(Text(f"Beside {name}:"))

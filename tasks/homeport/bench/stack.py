@@ -71,7 +71,9 @@ def make(
     chosen = graph.closure({name: tuple(one for one in more if one in specs) for name, more in needs.items()},
                            [name for name in specs if name in services])  # fmt: skip
     own = {name: spec for name, spec in specs.items() if name in chosen}
-    found = isolate({**document, "services": own}, project, labels, ports={}, source=source, fast_checks=False)
+    found = isolate(
+        {**document, "services": own}, project, labels, ports={}, source=source, fast_checks=False
+    )
     made: dict[str, Any] = copy.deepcopy(dict(found.document))
     ports: dict[str, dict[int, int]] = {}
     for name, spec in made["services"].items():

@@ -17,7 +17,7 @@ import psutil
 
 from homeport.bench import mounts
 from homeport.bench.copies import Workplace
-from homeport.bench.definition import Builds, document, dockerfile
+from homeport.bench.definition import Builds, dockerfile, document
 from homeport.bench.facts import Facts
 from homeport.bench.names import Names
 from homeport.bench.plan import COPIES, BenchPlan
@@ -185,7 +185,12 @@ class Work:
 
     def _settings(self) -> str:
         """homeport.toml of the copy: nothing of the user's that reaches out of it, such as a registry."""
-        build = {"allow": list(self.allow), "retries": 0, "jobs": self.build.jobs, "builder": self.build.builder}
+        build = {
+            "allow": list(self.allow),
+            "retries": 0,
+            "jobs": self.build.jobs,
+            "builder": self.build.builder,
+        }
         deploy = {"gate": self.deploy.gate, "run": self.deploy.run, "front-image": self._front()}
         lines = ["[build]", *_toml(build), "[deploy]", *_toml(deploy)]
         return "".join(f"{line}\n" for line in lines)
@@ -238,7 +243,11 @@ class Work:
         """
         out = self.place.folder / "out.json"
         out.unlink(missing_ok=True)
-        more = {**self._environment(), CACHE_VARIABLE: str(self.place.folder / f"cache-{cache}"), **(env or {})}
+        more = {
+            **self._environment(),
+            CACHE_VARIABLE: str(self.place.folder / f"cache-{cache}"),
+            **(env or {}),
+        }
         self.settle()
         done = self.timed([sys.executable, "-m", "homeport", *words, "--json", str(out)], folder, more)
         if done.code != 0:

@@ -228,7 +228,13 @@ class CiConfig:
     """What a job may take."""
 
 
-EXPECTED = {"build": "50-70", "dependencies": "60-80", "context": "30-50", "parallel": "30-50", "deploy": "30-50"}
+EXPECTED = {
+    "build": "50-70",
+    "dependencies": "60-80",
+    "context": "30-50",
+    "parallel": "30-50",
+    "deploy": "30-50",
+}
 """What the notes promised from which this project began: by how many percent less."""
 
 
