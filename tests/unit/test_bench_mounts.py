@@ -37,7 +37,11 @@ def test_the_flags(flags: str, owned: str, left: str) -> None:
 
 
 def test_over_several_lines() -> None:
-    text = "FROM a\n# RUN --mount=type=cache,target=/x x\nRUN --mount=type=cache,target=/c \\\n  --mount=type=tmpfs,target=/t \\\n  make \\\n  all\nRUN echo --mount=type=cache\n"
+    text = (
+        "FROM a\n# RUN --mount=type=cache,target=/x x\n"
+        "RUN --mount=type=cache,target=/c \\\n  --mount=type=tmpfs,target=/t \\\n  make \\\n  all\n"
+        "RUN echo --mount=type=cache\n"
+    )
     assert own(text, "P") == text.replace("target=/c \\", "target=/c,id=P/c \\")
     assert without(text) == text.replace("--mount=type=cache,target=/c \\", "\\")
     assert (count(text), count(without(text))) == (1, 0)

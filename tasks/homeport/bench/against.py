@@ -19,7 +19,7 @@ _SAME = ("cores", "memory", "system", "engine", "buildx", "compose", "image stor
 
 @dataclass(frozen=True)
 class Earlier:
-    """An earlier run: the values by measure (only of those that went well), where it was, and what it was of."""
+    """An earlier run: the values by measure (only of those that went well), where that was, and of what."""
 
     name: str
     values: Mapping[str, tuple[float, ...]] = field(hash=False)
@@ -36,15 +36,13 @@ class Earlier:
     ) -> tuple[str, ...]:
         """What makes the two runs hard to compare, in words."""
         found = [
-            f"{key} was {self.environment[key]} then, and is {environment.get(key)} now: times may differ by that."
+            f"{key} was {self.environment[key]} then, and is {environment.get(key)} now: times differ by that."
             for key in _SAME
             if key in self.environment and self.environment[key] != environment.get(key)
         ]
         for what, then, now in (("targets", self.targets, targets), ("services", self.services, services)):
             if {*then} != {*now}:
-                found.append(
-                    f"The {what} are others ({len(then)} then, {len(now)} now): the work is another one."
-                )
+                found.append(f"The {what} are others ({len(then)} then, {len(now)} now): so is the work.")
         return tuple(found)
 
 

@@ -16,7 +16,7 @@ _COMMENTS: Mapping[str, tuple[str, str]] = {
 }  # fmt: skip
 """By suffix what makes a line a comment there. In this order files are tried: programs before texts."""
 _NOT = ("requirements", "constraints", "license", "readme", "cmakelists")
-"""Beginnings of names of files that decide which dependencies are installed, or that hardly anybody copies."""
+"""Beginnings of names of files that say which dependencies are installed, or that hardly anybody copies."""
 _PER_TARGET = 3
 
 

@@ -1,7 +1,7 @@
 """The steps that install dependencies, by themselves: without cache mounts, with them, with mended ones.
 
-All that is counted is the time of steps that have a cache mount, here or after ``audit --fix``. They run again
-each time; what the mounts keep stays, as it does where a line is added to a list of packages.
+All that is counted is the time of steps that have a cache mount, here or after ``audit --fix``. They run
+again each time; what the mounts keep stays, as it does where a line is added to a list of packages.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from typing import Any
 from homeport.bench import mounts
 from homeport.bench.work import NotMeasured, StepFailed, Value, Work
 
-_PLACE = re.compile(r"\[([^\]]+)\]")
-"""The stage and the number of a step, at the beginning of its name: ``[builder 3/7]``."""
+_PLACE = re.compile(r"\[(?:stage-0 )?([^\]]+)\]")
+"""The stage and the number of a step, at the beginning of its name: ``[builder 3/7]``. The only stage of a file
+is named just where one of its steps has a mount (moby/buildkit dockerfile2llb/convert.go)."""
 _NONE = "no Dockerfile has a step with a cache mount"
 
 
@@ -129,6 +130,9 @@ class Dependencies:
     def _measure(self, tree: str) -> Value:
         document = self._build(tree)
         found = self.seconds(document)
+        if missing := self._counted - found.keys():
+            said = ", ".join(sorted(f"{name} [{place}]" for name, place in missing))
+            raise StepFailed(f"steps that are to be compared were not run in this form: {said}")
         return Value(f"dependencies-{tree}", sum(found.values()), (f"{len(found)} steps",))
 
     def seconds(self, document: Mapping[str, Any]) -> dict[tuple[str, str], float]:

@@ -13,8 +13,8 @@ from homeport.report.markup import element, escape
 from homeport.report.words import plural
 
 _HOW = (
-    "Medians; the line in a bar goes from the lowest to the highest value. Each scenario begins in a state of its "
-    "own, in copies of the repository and under names of its own; rounds of all scenarios alternate."
+    "Medians; the line in a bar goes from the lowest to the highest value. Each scenario begins in a state "
+    "of its own, in copies of the repository and under names of its own; rounds of all scenarios alternate."
 )
 _UNITS = {SECONDS: "Times", BYTES: "Bytes sent to the builder", REQUESTS: "Requests lost"}
 
@@ -37,7 +37,7 @@ def html(
         _boxes(figures, judged),
         _promises(judged),
         *(_pictures(figures)),
-        sheet.table("Figures", _COLUMNS, {"median", "lowest to highest", "rounds"}, map(_row, figures.values())),
+        sheet.table("Figures", _COLUMNS, _RIGHT, map(_row, figures.values())),
         _comparison(compared, differences, against),
         _facts("Scenarios", {key: SCENARIOS[key] for key in dict.fromkeys(
             one.measure.scenario for one in figures.values())}),
@@ -47,6 +47,7 @@ def html(
     return sheet.sheet(name, outcome, css, started, parts)
 
 
+_RIGHT = ("median", "lowest to highest", "rounds")
 _COLUMNS = ("scenario", "measured", "median", "lowest to highest", "rounds", "what is to be known")
 
 
@@ -140,10 +141,10 @@ def _comparison(compared: Sequence[Compared], differences: Sequence[str], agains
         element(
             "tr", {},
             element("td", {"class": "name"}, escape(f"{one.measure.scenario}: {one.measure.what}")),
-            sheet.figure("" if one.before is None else value(one.before, one.measure.unit), one.before or -1.0),
-            sheet.figure("" if one.after is None else value(one.after, one.measure.unit), one.after or -1.0),
+            _cell(one.before, one.measure.unit),
+            _cell(one.after, one.measure.unit),
             sheet.figure("" if one.percent is None else f"{one.percent:+.0f} %", one.percent or 0.0),
-            element("td", {}, element("span", {"class": f"badge {_change_css(one.change)}"}, one.change.value),
+            element("td", {}, _badge(one.change),
                     element("small", {}, escape(one.why)) if one.why else ""),
         )
         for one in compared
@@ -154,8 +155,13 @@ def _comparison(compared: Sequence[Compared], differences: Sequence[str], agains
     return table + (element("ul", {}, *warnings) if warnings else "")
 
 
-def _change_css(change: Change) -> str:
-    return {Change.SLOWER: "failed", Change.FASTER: "built"}.get(change, "cancelled")
+def _cell(number: float | None, unit: str) -> str:
+    return sheet.figure("", -1.0) if number is None else sheet.figure(value(number, unit), number)
+
+
+def _badge(change: Change) -> str:
+    css = {Change.SLOWER: "failed", Change.FASTER: "built"}.get(change, "cancelled")
+    return element("span", {"class": f"badge {css}"}, change.value)
 
 
 def _facts(heading: str, pairs: Mapping[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""The Compose project that is deployed to be measured: the user's own, made into one that disturbs nobody. Pure.
+"""The Compose project that is deployed: the user's own, made into one that disturbs nobody. Pure.
 
 As ``homeport test`` does it (model/isolation.py), but for what a deploy goes by: ``restart``, how updates go,
 how a service is drained, and its own health check with its own interval. Ports of this machine are fixed

@@ -1,4 +1,4 @@
-"""What all steps have in hand: the copies of the repository, the names, and programs that are timed in them."""
+"""What all steps have in hand: copies of the repository, names, and programs that are timed in them."""
 
 from __future__ import annotations
 
@@ -177,7 +177,7 @@ class Work:
         return found
 
     def _own_caches(self, tree: str, text: str, path: Path) -> str:
-        """Cache mounts get ids of this run: what the user's builds keep in theirs is neither used nor changed."""
+        """Cache mounts get ids of this run: what the user keeps in theirs is neither used nor changed."""
         try:
             return mounts.own(text, f"{self.names.prefix}-{tree}")
         except mounts.NotEditable as error:
@@ -208,8 +208,11 @@ class Work:
 
     def define(self, kind: str, tree: str, builds: Builds, *, uncached: bool = False,
                only_uncached: Sequence[str] = ()) -> tuple[Path, dict[str, Any]]:  # fmt: skip
-        """Write the definition of ``builds`` under names of their own ``kind``; returns the file and what is
-        in it. ``tree`` begins the ids of cache mounts of Dockerfiles that stand in the definition. Steps run again for all targets if ``uncached``, else for those of ``only_uncached``."""
+        """Write the definition of ``builds`` under names of their own ``kind``: the file, and what is in it.
+
+        ``tree`` begins the ids of cache mounts of Dockerfiles that stand in the definition. Steps run again
+        for all targets if ``uncached``, else for those of ``only_uncached``.
+        """
         order = builds.order
         inline = {
             name: self._own_caches(tree, text, Path(name))
@@ -237,7 +240,7 @@ class Work:
     def homeport(
         self, words: Sequence[str], folder: Path, cache: str, env: Mapping[str, str] | None = None
     ) -> tuple[Timed, dict[str, Any]]:
-        """Run homeport as a person would; returns how it went and its JSON. ``cache`` names what it remembers.
+        """Run homeport as a person would: how it went and its JSON. ``cache`` names what it remembers.
 
         Raises StepFailed with its own words.
         """

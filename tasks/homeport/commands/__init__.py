@@ -20,8 +20,8 @@ from homeport.commands.test import test
 
 namespace = Collection()
 for _task in (
-    build, test, scan, deploy, rollback, status, logs, releases, unlock, down, resources, audit, bench, doctor,
-    init,
+    build, test, scan, deploy, rollback, status, logs, releases, unlock, down, resources, audit, bench,
+    doctor, init,
 ):  # fmt: skip
     namespace.add_task(_task)
 _ci = Collection("ci")
