@@ -15,7 +15,7 @@ def write(path: Path, text: str = "x\n") -> None:
 
 
 def test_programs_of_services_with_a_folder_of_their_own_come_first(tmp_path: Path) -> None:
-    for name in ("api/readme.md", "api/notes.txt", "api/main.py", "api/requirements.txt", 
+    for name in ("api/readme.md", "api/notes.txt", "api/main.py", "api/requirements.txt",
                  "api/tests/test_a.py", "web/src/app.js", "all.py"):  # fmt: skip
         write(tmp_path / name)
     found = candidates({"root": tmp_path, "api": tmp_path / "api", "web": tmp_path / "web"}, tmp_path)

@@ -46,7 +46,9 @@ def test_names_that_are_no_names_of_images() -> None:
 
 def test_nothing_is_written_to_or_read_from_other_peoples_places() -> None:
     own = builds({"a": {"context": ".", "output": [{"type": "registry"}],
-                        "cache-from": ["type=gha"], "cache-to": [{"type": "registry", "ref": "r"}], "labels": {"x": "$${y}"}}})  # fmt: skip
+                        "cache-from": ["type=gha"],
+                        "cache-to": [{"type": "registry", "ref": "r"}],
+                        "labels": {"x": "$${y}"}}})  # fmt: skip
     spec = made(own)["target"]["a"]
     assert not {"output", "cache-from", "cache-to"} & {*spec}
     assert spec["labels"]["x"] == "$${y}"

@@ -36,7 +36,7 @@ class Earlier:
     ) -> tuple[str, ...]:
         """What makes the two runs hard to compare, in words."""
         found = [
-            f"{key} was {self.environment[key]} then, and is {environment.get(key)} now: times differ by that."
+            f"{key} was {self.environment[key]} then, and is {environment.get(key)} now: so are times."
             for key in _SAME
             if key in self.environment and self.environment[key] != environment.get(key)
         ]

@@ -15,8 +15,8 @@ from homeport.bench import mounts
 from homeport.bench.work import NotMeasured, StepFailed, Value, Work
 
 _PLACE = re.compile(r"\[(?:stage-0 )?([^\]]+)\]")
-"""The stage and the number of a step, at the beginning of its name: ``[builder 3/7]``. The only stage of a file
-is named just where one of its steps has a mount (moby/buildkit dockerfile2llb/convert.go)."""
+"""The stage and the number of a step, at the beginning of its name: ``[builder 3/7]``. The only stage of a
+file is named just where one of its steps has a mount (moby/buildkit dockerfile2llb/convert.go)."""
 _NONE = "no Dockerfile has a step with a cache mount"
 
 

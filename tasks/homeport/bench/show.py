@@ -66,8 +66,9 @@ def plan(found: BenchPlan, before: Mapping[str, float], console: Console) -> Non
         console.print(Text.assemble(("not measured: ", "yellow"), f"{key}: {reason}"), soft_wrap=True)
     targets = len(found.builds.order) if found.builds else 0
     console.print(
-        f"\n{plural(found.rounds, 'round')}, {plural(found.runs, 'run')} in all, of {plural(targets, 'target')} "
-        f"and {plural(len(found.services), 'service')}, in {_copies(found)} of the repository.",
+        f"\n{plural(found.rounds, 'round')}, {plural(found.runs, 'run')} in all, "
+        f"of {plural(targets, 'target')} and {plural(len(found.services), 'service')}, "
+        f"in {_copies(found)} of the repository.",
         markup=False,
         soft_wrap=True,
     )

@@ -59,7 +59,6 @@ def bench(
         json=json,
         report=report,
     )
-    flow.check(request)  # before anything is read
     return flow.run(request, lambda: _facts(root, config), _lent(root))
 
 
