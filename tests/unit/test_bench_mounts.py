@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from homeport.bench.mounts import NotEditable, count, own, without
+from homeport.bench.mounts import NotEditable, again, count, own, without
 
 PLAIN = "FROM a\nRUN --mount=type=cache,target=/root/.cache/pip pip install x\nCMD y\n"
 
@@ -58,3 +58,12 @@ def test_line_ends_stay() -> None:
     text = "FROM a\r\nRUN --mount=type=cache,target=/c make\r\nRUN x\n"
     assert own(text, "P") == text.replace("target=/c", "target=/c,id=P/c")
     assert without("FROM a\nRUN make") == "FROM a\nRUN make"
+
+
+def test_steps_run_again_in_every_stage() -> None:
+    text = "ARG V=1\nFROM a AS one\nRUN x\nFROM \\\n  one\nRUN y\n"
+    assert again(text, "1f") == (
+        "ARG V=1\nFROM a AS one\nARG HOMEPORT_BENCH=1f\nRUN x\nFROM \\\n  one\nARG HOMEPORT_BENCH=1f\nRUN y\n"
+    )
+    with pytest.raises(NotEditable):
+        again("", "1f")

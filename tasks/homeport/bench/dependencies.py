@@ -1,18 +1,19 @@
 """The steps that install dependencies, by themselves: without cache mounts, with them, with mended ones.
 
 All that is counted is the time of steps that have a cache mount, here or after ``audit --fix``. They run
-again each time; what the mounts keep stays, as it does where a line is added to a list of packages.
+again each time, and what the mounts keep stays, as it does where a line is added to a list of packages.
 """
 
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from homeport.bench import mounts
-from homeport.bench.work import NotMeasured, StepFailed, Value, Work
+from homeport.bench.work import NotMeasured, StepFailed, Value, Work, read, write
 
 _PLACE = re.compile(r"\[(?:stage-0 )?([^\]]+)\]")
 """The stage and the number of a step, at the beginning of its name: ``[builder 3/7]``. The only stage of a
@@ -28,6 +29,7 @@ class Dependencies:
         self._counted: set[tuple[str, str]] = set()
         self._problem: StepFailed | NotMeasured | None = None
         self._definitions: dict[str, Path] = {}
+        self._dockerfiles: dict[str, dict[Path, str]] = {}
         self._targets: tuple[str, ...] = ()
 
     def without(self, number: int) -> list[Value]:
@@ -101,10 +103,7 @@ class Dependencies:
         work.homeport(["audit", "--fix", "--apply", "--no-tools", f"--only={only}"], root, "audit")
 
     def _texts(self, root: Path) -> dict[str, str]:
-        return {
-            name: path.read_bytes().decode("utf-8", "surrogateescape")
-            for name, path in self._work.dockerfiles(root).items()
-        }
+        return {name: read(path) for name, path in self._work.dockerfiles(root).items()}
 
     def _differ(self) -> bool:
         """Whether the audit has mended anything."""
@@ -119,10 +118,14 @@ class Dependencies:
     def _define(self, tree: str) -> None:
         work = self._work
         builds = work.builds.only(self._targets)
-        path, _ = work.define(f"dependencies-{tree}", tree, builds, only_uncached=self._targets)
-        self._definitions[tree] = path
+        self._definitions[tree], _ = work.define(f"dependencies-{tree}", tree, builds)
+        paths = work.dockerfiles(work.tree_named(tree))
+        self._dockerfiles[tree] = {paths[name]: read(paths[name]) for name in self._targets}
 
     def _build(self, tree: str) -> dict[str, Any]:
+        nonce = secrets.token_hex(8)
+        for path, text in self._dockerfiles[tree].items():
+            write(path, mounts.again(text, nonce))
         # One target after the other: what else runs at the same time is no part of a step.
         words = ["build", "--no-skip", "--file", str(self._definitions[tree])]
         return self._work.homeport(words, self._work.tree_named(tree), f"dependencies-{tree}")[1]

@@ -40,6 +40,21 @@ def without(text: str) -> str:
     return _edited(text, lambda _: None)
 
 
+def again(text: str, nonce: str) -> str:
+    """The Dockerfile with an argument in each stage by which every RUN runs again; cache mounts stay full.
+
+    ``no-cache`` would empty them first (moby/buildkit pull request 1092). Raises NotEditable.
+    """
+    try:
+        stages = [one.last for one in parse(text).instructions if one.keyword == "FROM"]
+    except DockerfileSyntaxError as error:
+        raise NotEditable(str(error)) from error
+    lines = text.split("\n")
+    for last in reversed(stages):
+        lines.insert(last, f"ARG HOMEPORT_BENCH={nonce}")
+    return "\n".join(lines)
+
+
 def count(text: str) -> int:
     """How many RUN steps have a cache mount; none in what can't be read."""
     try:

@@ -150,9 +150,8 @@ class Work:
             if prepare:
                 prepare(root)
             for path in dict.fromkeys(self.dockerfiles(root).values()):
-                text = path.read_bytes().decode("utf-8", "surrogateescape")
-                new = self._own_caches(name, edit(text) if edit else text, path)
-                path.write_bytes(new.encode("utf-8", "surrogateescape"))
+                text = edit(read(path)) if edit else read(path)
+                write(path, self._own_caches(name, text, path))
             self._trees[name] = root
         return self._trees[name]
 
@@ -163,8 +162,7 @@ class Work:
         marked = f"{tree}-{secrets.token_hex(4)}"
         for path in dict.fromkeys(self.dockerfiles(root).values()):
             original = self.facts.source.top / path.relative_to(self.place.folder / tree)
-            text = original.read_bytes().decode("utf-8", "surrogateescape")
-            path.write_bytes(self._own_caches(marked, text, path).encode("utf-8", "surrogateescape"))
+            write(path, self._own_caches(marked, read(original), path))
         return marked
 
     def dockerfiles(self, root: Path) -> dict[str, Path]:
@@ -206,12 +204,13 @@ class Work:
 
     # -- definitions ----------------------------------------------------------------------------------------
 
-    def define(self, kind: str, tree: str, builds: Builds, *, uncached: bool = False,
-               only_uncached: Sequence[str] = ()) -> tuple[Path, dict[str, Any]]:  # fmt: skip
+    def define(
+        self, kind: str, tree: str, builds: Builds, *, uncached: bool = False
+    ) -> tuple[Path, dict[str, Any]]:
         """Write the definition of ``builds`` under names of their own ``kind``: the file, and what is in it.
 
-        ``tree`` begins the ids of cache mounts of Dockerfiles that stand in the definition. Steps run again
-        for all targets if ``uncached``, else for those of ``only_uncached``.
+        ``tree`` begins the ids of cache mounts of Dockerfiles that stand in the definition. ``uncached``:
+        each step runs, whatever is cached.
         """
         order = builds.order
         inline = {
@@ -224,7 +223,7 @@ class Work:
             self.names.tags(tuple(builds.definition.targets), kind),
             self.names.labels,
             self.facts.places,
-            uncached=order if uncached else only_uncached,
+            uncached=order if uncached else (),
             inline=inline,
         )
         path = self.place.folder / f"{kind}.json"
@@ -290,6 +289,16 @@ class Work:
         if not worked:
             raise NotMeasured(f"the image {name} can't be had: {one_line(said, 160)}")
         self.pulled.append(name)
+
+
+def read(path: Path) -> str:
+    """A Dockerfile, with line ends and whatever isn't UTF-8 as they are."""
+    return path.read_bytes().decode("utf-8", "surrogateescape")
+
+
+def write(path: Path, text: str) -> None:
+    """Write what :func:`read` gave."""
+    path.write_bytes(text.encode("utf-8", "surrogateescape"))
 
 
 def words_of(done: Timed, limit: float) -> str:
