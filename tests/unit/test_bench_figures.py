@@ -33,6 +33,17 @@ def test_a_promise_is_judged_by_medians(after: float, less: float, verdict: Verd
     assert found[0].less == pytest.approx(less)
 
 
+def test_one_round_says_nothing_of_noise() -> None:
+    found = judge(figures(figure("sequential", 9.0), figure("parallel", 1.0, 2.0)), EXPECTED)
+    assert "one round" in found[0].reason
+    rounds = judge(figures(figure("sequential", 9.0, 9.1), figure("parallel", 1.0, 2.0)), EXPECTED)
+    assert rounds[0].reason == ""
+    sent = judge(
+        figures(figure("context-without", 9.0), figure("context-with", 1.0)), {"context": (1.0, 2.0)}
+    )
+    assert sent[0].reason == ""
+
+
 def test_at_least_has_no_upper_end() -> None:
     found = judge(figures(figure("sequential", 100), figure("parallel", 1)), {"parallel": (30.0, 30.0)})
     assert found[0].verdict is Verdict.KEPT

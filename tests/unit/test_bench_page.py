@@ -13,6 +13,7 @@ from homeport.bench.figures import Change, State, compare, judge
 from homeport.bench.plan import make
 from homeport.bench.scenarios import MEASURES, SCENARIOS, expectations
 from homeport.model.config import EXPECTED
+from html_reader import Reader
 
 OWN = figures(
     figure("sequential", 30.0, 31.0, 33.0),
@@ -44,6 +45,13 @@ def test_everything_is_on_the_page() -> None:
                  "not measured", "there is no Compose file", "5.0 MB"):  # fmt: skip
         assert word in text, word
     assert "bench: 1 scenario failed" in text
+
+
+def test_it_is_well_formed() -> None:
+    found = Reader(html())
+    assert found.words["h2"][:2] == ["Promised and measured", "Promises"]
+    # Who sees no picture hears what is in it.
+    assert all(dict(attributes).get("aria-label") for tag, attributes in found.tags if tag == "svg")
 
 
 def test_nothing_on_it_runs_or_is_fetched() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from homeport.bench.scenarios import MEASURES, PROMISES, SECONDS, Measure, Promise
+from homeport.bench.scenarios import BYTES, MEASURES, PROMISES, Measure, Promise
 
 FEWEST_ROUNDS = 2
 """Of one value nobody knows how much it varies: nothing timed is called slower by it."""
@@ -93,7 +93,10 @@ def judge(figures: Mapping[str, Figure], expected: Mapping[str, tuple[float, flo
         else:
             less = (1 - after.median / before.median) * 100
             verdict = Verdict.MISSED if less < low else Verdict.MORE if less > high > low else Verdict.KEPT
-            found.append(Judged(promise, (low, high), less, verdict))
+            rounds = min(len(before.values), len(after.values))
+            vague = rounds < FEWEST_ROUNDS and BYTES not in {before.measure.unit, after.measure.unit}
+            reason = "by one round, which says nothing of noise" if vague else ""
+            found.append(Judged(promise, (low, high), less, verdict, reason))
     return tuple(found)
 
 
@@ -150,7 +153,7 @@ def _compared(figure: Figure, old: Sequence[float], noise: float) -> Compared:
     was, now = float(statistics.median(old)), figure.median
     percent = (now / was - 1) * 100 if was else None
     more = now - was
-    if more and min(len(old), len(figure.values)) < FEWEST_ROUNDS and figure.measure.unit != "B":
+    if more and min(len(old), len(figure.values)) < FEWEST_ROUNDS and figure.measure.unit != BYTES:
         why = f"a run has less than {FEWEST_ROUNDS} rounds"
         return Compared(figure.measure, Change.UNCLEAR, was, now, percent, why)
     enough = abs(more) > abs(was) * noise / 100
@@ -161,8 +164,3 @@ def _compared(figure: Figure, old: Sequence[float], noise: float) -> Compared:
     else:
         change = Change.SAME
     return Compared(figure.measure, change, was, now, percent)
-
-
-def total_seconds(figures: Mapping[str, Figure]) -> float:
-    """The medians of what was timed, added up."""
-    return sum(one.median for one in figures.values() if one.values and one.measure.unit == SECONDS)
