@@ -149,7 +149,7 @@ def test_builds(repository: Repository, tmp_path: Path) -> None:
     assert own["sequential"]["lowest"] > 4.5
     assert own["dependencies-without"]["lowest"] > 4.0
     assert own["dependencies-with"]["highest"] < 4.0
-    assert own["dependencies-without"]["notes"] == own["dependencies-with"]["notes"] == ["1 steps"]
+    assert own["dependencies-without"]["notes"] == own["dependencies-with"]["notes"] == ["1 step"]
     assert own["unchanged"]["median"] < own["parallel"]["median"]
     assert "2 targets needed no build" in own["unchanged"]["notes"]
     assert any("changed, " in note and note.endswith(" built") for note in own["one-changed"]["notes"])

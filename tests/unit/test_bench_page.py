@@ -132,3 +132,9 @@ def test_the_document_has_every_figure_and_why_it_is_missing() -> None:
     changes = {one["key"]: one["change"] for one in found["compared"]}
     assert changes["parallel"] == Change.SLOWER.value
     assert {*changes} <= {*MEASURES}
+
+
+def test_bytes_get_more_and_times_slower() -> None:
+    assert (show.word(Change.SLOWER, "s"), show.word(Change.SLOWER, "B")) == ("slower", "more")
+    assert show.word(Change.FASTER, "requests") == "less"
+    assert show.word(Change.SAME, "B") == "within noise"

@@ -14,6 +14,7 @@ from homeport.bench.plan import BenchPlan
 from homeport.bench.scenarios import Step
 from homeport.bench.work import NotMeasured, StepFailed, Value, Work, reason_of
 from homeport.errors import HomeportError
+from homeport.report.words import plural
 
 Action = Callable[[int], Sequence[Value]]
 """Carries out a step in a round, counted from 0."""
@@ -124,7 +125,7 @@ def _context(work: Work) -> list[Value]:
     sent, problems = work.lent.sent(work.builds)
     if not sent:
         raise NotMeasured("; ".join(problems) or "no build takes anything of its context")
-    notes = (f"first builds of {len(sent)} targets, computed", *problems)
+    notes = (f"first builds of {plural(len(sent), 'target')}, computed", *problems)
     return [
         Value("context-without", float(sum(one.without for one in sent.values())), notes),
         Value("context-with", float(sum(one.present for one in sent.values())), notes),

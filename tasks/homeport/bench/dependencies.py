@@ -14,6 +14,7 @@ from typing import Any
 
 from homeport.bench import mounts
 from homeport.bench.work import NotMeasured, StepFailed, Value, Work, read, write
+from homeport.report.words import plural
 
 _PLACE = re.compile(r"\[(?:stage-0 )?([^\]]+)\]")
 """The stage and the number of a step, at the beginning of its name: ``[builder 3/7]``. The only stage of a
@@ -136,7 +137,7 @@ class Dependencies:
         if missing := self._counted - found.keys():
             said = ", ".join(sorted(f"{name} [{place}]" for name, place in missing))
             raise StepFailed(f"steps that are to be compared were not run in this form: {said}")
-        return Value(f"dependencies-{tree}", sum(found.values()), (f"{len(found)} steps",))
+        return Value(f"dependencies-{tree}", sum(found.values()), (plural(len(found), "step"),))
 
     def seconds(self, document: Mapping[str, Any]) -> dict[tuple[str, str], float]:
         """By target and place the time of the steps that count."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from homeport.bench import picture
 from homeport.bench.figures import Change, Compared, Figure, Judged, State, Verdict
 from homeport.bench.scenarios import BYTES, REQUESTS, SCENARIOS, SECONDS
-from homeport.bench.show import expected, less, remark, spread, value
+from homeport.bench.show import expected, less, remark, spread, value, word
 from homeport.report import sheet
 from homeport.report.markup import element, escape
 from homeport.report.words import plural
@@ -61,7 +61,7 @@ def _outcome(
     if failed:
         return f"bench: {plural(len(failed), 'scenario')} failed", "failed"
     if slower:
-        return f"bench: {plural(slower, 'figure')} slower than before", "failed"
+        return f"bench: {plural(slower, 'figure')} worse than before", "failed"
     return "bench", "built"
 
 
@@ -144,7 +144,7 @@ def _comparison(compared: Sequence[Compared], differences: Sequence[str], agains
             _cell(one.before, one.measure.unit),
             _cell(one.after, one.measure.unit),
             sheet.figure("" if one.percent is None else f"{one.percent:+.0f} %", one.percent or 0.0),
-            element("td", {}, _badge(one.change),
+            element("td", {}, _badge(one.change, one.measure.unit),
                     element("small", {}, escape(one.why)) if one.why else ""),
         )
         for one in compared
@@ -159,9 +159,9 @@ def _cell(number: float | None, unit: str) -> str:
     return sheet.figure("", -1.0) if number is None else sheet.figure(value(number, unit), number)
 
 
-def _badge(change: Change) -> str:
+def _badge(change: Change, unit: str) -> str:
     css = {Change.SLOWER: "failed", Change.FASTER: "built"}.get(change, "cancelled")
-    return element("span", {"class": f"badge {css}"}, change.value)
+    return element("span", {"class": f"badge {css}"}, word(change, unit))
 
 
 def _facts(heading: str, pairs: Mapping[str, str]) -> str:

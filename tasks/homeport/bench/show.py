@@ -10,7 +10,7 @@ from rich.text import Text
 
 from homeport.bench.figures import Change, Compared, Figure, Judged, State, Verdict
 from homeport.bench.plan import COPIES, BenchPlan
-from homeport.bench.scenarios import BYTES, REQUESTS, SCENARIOS
+from homeport.bench.scenarios import BYTES, REQUESTS, SCENARIOS, SECONDS
 from homeport.report.table import plain_table
 from homeport.report.words import plural, seconds, size
 
@@ -37,6 +37,12 @@ def less(percent: float | None) -> str:
     if percent is None:
         return ""
     return f"{percent:.0f} % less" if round(percent) >= 0 else f"{-percent:.0f} % more"
+
+
+def word(change: Change, unit: str) -> str:
+    """What a change is called: what isn't timed gets more or less, not slower or faster."""
+    others = {Change.SLOWER: "more", Change.FASTER: "less"}
+    return change.value if unit == SECONDS else others.get(change, change.value)
 
 
 def spread(figure: Figure) -> str:
@@ -155,7 +161,7 @@ def comparison(found: Sequence[Compared], differences: Sequence[str], name: str,
             value(one.after, unit) if one.after is not None else "",
             f"{one.percent:+.0f} %" if one.percent is not None else "",
             Text(
-                f"{one.change.value}{f': {one.why}' if one.why else ''}",
+                f"{word(one.change, unit)}{f': {one.why}' if one.why else ''}",
                 style=_CHANGES.get(one.change, "dim"),
             ),
         )
