@@ -6,7 +6,9 @@ import itertools
 from typing import Any
 
 from bench_samples import PROJECT
+from homeport.bench.deploys import said
 from homeport.bench.stack import VARIABLE, Trial, addresses, make
+from homeport.deploy.probe import Probed, Sample
 from homeport.model.isolation import Source
 
 LABELS = {"io.homeport.bench.run": "0a1b"}
@@ -90,3 +92,15 @@ def test_what_reaches_out_is_left_out() -> None:
     assert {*found.left_out} == {"spy"}
     assert found.changed == ("api",)
     assert trial(document, ("spy",)).changed == ()
+
+
+def probed(*statuses: int) -> Probed:
+    return Probed(
+        "u", 0.0, tuple(Sample(0.0, 0.1, status, "" if status else "refused") for status in statuses)
+    )
+
+
+def test_whose_requests_were_lost_and_by_what() -> None:
+    assert said([("api", probed(200, 200))]) == "of 2 sent to 1 port"
+    found = said([("api", probed(200, 503, 0)), ("web", probed(503)), ("ui", probed(200))])
+    assert found == "of 5 sent to 3 ports; at api 2, web 1; HTTP 503 2, refused 1"

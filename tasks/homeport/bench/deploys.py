@@ -7,21 +7,23 @@ import http.client
 import json
 import socket
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from homeport.bench import cleanup, stack
 from homeport.bench.builds import PARALLEL
 from homeport.bench.stack import Trial
-from homeport.bench.work import Caller, NotMeasured, StepFailed, Value, Work
+from homeport.bench.work import Caller, Load, NotMeasured, StepFailed, Value, Work
 from homeport.engine import containers, gate, projects
-from homeport.engine.signals import undisturbed
 from homeport.model import graph
 from homeport.report.words import plural
 from homeport.sources.mounted import Sources
 
 _AROUND_SECONDS = 1.0
 """How long callers come before a deploy and after it."""
+_MOST = 3
+"""So many services and reasons are named of lost requests."""
 FIRST, SECOND = 1, 2
 
 
@@ -93,8 +95,8 @@ class Deploys:
         try:
             yield trial
         finally:
-            with undisturbed():
-                cleanup.project(trial.project)
+            # Whoever interrupts this is heard: all that is left goes at the end of the run.
+            cleanup.project(trial.project)
 
     def _images(self) -> dict[str, str]:
         """By service the image under its name here; all are built when they are asked for first."""
@@ -136,7 +138,7 @@ class Deploys:
         """Deploy while callers call; returns the seconds, how many requests were lost (None: nobody can be
         called), and what is to be known of them."""
         work = self._work
-        urls = [url for url in stack.addresses(trial, work.probes) if serves(url)]
+        urls = {url: name for url, name in stack.addresses(trial, work.probes).items() if serves(url)}
         if not urls:
             return deploy(), None, "no published port answers HTTP"
         callers: list[Caller] = []
@@ -145,9 +147,24 @@ class Deploys:
             time.sleep(_AROUND_SECONDS)
             took = deploy()
             time.sleep(_AROUND_SECONDS)
-        results = [caller.result for caller in callers]
-        sent, lost = (sum(len(getattr(one, what)) for one in results) for what in ("sent", "failed"))
-        return took, float(lost), f"of {sent} sent to {plural(len(urls), 'port')}"
+        results = [(name, caller.result) for name, caller in zip(urls.values(), callers, strict=True)]
+        return took, float(sum(len(one.failed) for _, one in results)), said(results)
+
+
+def said(results: Sequence[tuple[str, Load]]) -> str:
+    """What callers of services saw: how much they sent, and whose requests were lost, by what."""
+    sent = sum(len(one.sent) for _, one in results)
+    lost = Counter({name: len(one.failed) for name, one in results if one.failed})
+    why: Counter[str] = Counter()
+    for _, one in results:
+        why.update(one.errors)
+    found = f"of {sent} sent to {plural(len(results), 'port')}"
+    if not lost:
+        return found
+    where, what = (
+        ", ".join(f"{key} {count}" for key, count in each.most_common(_MOST)) for each in (lost, why)
+    )
+    return f"{found}; at {where}; {what}"
 
 
 def serves(url: str) -> bool:

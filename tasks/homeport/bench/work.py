@@ -59,6 +59,9 @@ class Load(Protocol):
     @property
     def failed(self) -> Sequence[Any]: ...
 
+    @property
+    def errors(self) -> Mapping[str, int]: ...
+
 
 class Caller(Protocol):
     """Sends requests for as long as its block lasts."""
