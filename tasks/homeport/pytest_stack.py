@@ -14,6 +14,7 @@ from pytest_docker.plugin import DockerComposeExecutor, Services, containers_sco
 from homeport.commands import settings
 from homeport.engine import containers, docker
 from homeport.engine.signals import on_stop_request
+from homeport.sources.mounted import Sources
 from homeport.test import facts, integration, probes, stack
 from homeport.test.flow import knows_start_interval
 from homeport.test.stack import Stack
@@ -79,7 +80,7 @@ def homeport_stack(request: pytest.FixtureRequest) -> Iterator[HomeportStack]:
     trial = stack.plan(
         project,
         probes.ports(wanted),
-        facts.Sources(root),
+        Sources(root),
         fast_checks=knows_start_interval(docker.engine().version),
     )
     stack.sweep()

@@ -35,7 +35,7 @@ from homeport.report.document import write_json
 from homeport.report.summary import show_result
 from homeport.report.table import plain_table
 from homeport.sources import replace
-from homeport.test.facts import Sources
+from homeport.sources.mounted import Sources
 from report_samples import HOSTILE, build, saying
 
 BREAK = 99

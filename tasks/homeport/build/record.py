@@ -19,9 +19,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeVar
 
-import platformdirs
-
 from homeport.model.fingerprint import Fingerprint, Recorded, recorded
+from homeport.sources import cache
 from homeport.sources.disk import Seen
 
 T = TypeVar("T")
@@ -49,7 +48,7 @@ def default_path() -> Path:
 
     A new form gets a new number.
     """
-    return Path(platformdirs.user_cache_dir("homeport", appauthor=False)) / "builds-2.sqlite"
+    return cache.folder() / "builds-2.sqlite"
 
 
 class Record:

@@ -7,6 +7,7 @@ Flows are imported when a task runs, so that ``invoke --list`` stays quick.
 from invoke import Collection
 
 from homeport.commands.audit import audit
+from homeport.commands.bench import bench
 from homeport.commands.build import build
 from homeport.commands.ci import generate
 from homeport.commands.deploy import deploy, rollback
@@ -21,7 +22,7 @@ from homeport.commands.test import test
 namespace = Collection()
 for _task in (
     build, test, scan, deploy, rollback, status, stats, logs, releases, unlock, down, resources, audit,
-    doctor, init,
+    bench, doctor, init,
 ):  # fmt: skip
     namespace.add_task(_task)
 _ci = Collection("ci")

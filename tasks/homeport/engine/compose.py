@@ -68,6 +68,11 @@ def config(files: Sequence[str], cwd: Path) -> dict[str, Any]:
     return document
 
 
+def version() -> str:
+    """Compose's version (``2.40.3``); empty if it doesn't say."""
+    return process.run(["docker", "compose", "version", "--short"]).stdout.strip()
+
+
 def environment(files: Sequence[str], cwd: Path) -> str:
     """The variables that Compose resolves a project with, as it lists them: this process' and ``.env``'s."""
     argv = ["docker", "compose", *(f"--file={file}" for file in files), "config", "--environment"]

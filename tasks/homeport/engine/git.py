@@ -158,6 +158,34 @@ def main_branch(cwd: Path) -> str:
     return named.removeprefix("origin/") or next(usual, "")
 
 
+def top(cwd: Path) -> Path | None:
+    """The outermost folder of the working tree around ``cwd``; None without git."""
+    try:
+        done = _git(cwd, "rev-parse", "--show-toplevel")
+    except HomeportError:
+        return None
+    said = done.stdout.rstrip("\r\n")
+    return Path(os.path.realpath(said)) if done.code == 0 and said else None
+
+
+def files(root: Path) -> list[str]:
+    """What git keeps below ``root`` and what is new and not ignored, relative to it, submodules' too.
+
+    Raises UsageError if git doesn't say.
+    """
+    found: list[str] = []
+    for name in dict.fromkeys(_names(root, "ls-files", "--cached", "--others", "--exclude-standard", "-z")):
+        inner = root / name
+        if inner.is_dir() and not inner.is_symlink():
+            # A submodule; one that isn't checked out has nothing to copy. A repository in a repository that
+            # isn't one ends with a slash.
+            own = files(inner) if (inner / ".git").exists() else []
+            found += [f"{name.rstrip('/')}/{one}" for one in own]
+        else:
+            found.append(name)
+    return found
+
+
 def _asked(cwd: Path, *arguments: str) -> str:
     """What git answers, in one line; empty if it doesn't."""
     try:

@@ -96,6 +96,47 @@ def limited(
         return code, _text(output.read())
 
 
+@dataclass(frozen=True)
+class Timed:
+    """A program that was timed: its exit code (None: stopped, because it took too long), from its start to
+    its end in seconds, and both outputs as one text."""
+
+    code: int | None
+    seconds: float
+    said: str
+
+
+def timed(
+    argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], limit: float, grace: float = GRACE_SECONDS
+) -> Timed:
+    """Run a program without input and take the time, to its end or for ``limit`` seconds.
+
+    Whatever ends the wait, an exception too, ends the program: it has ``grace`` seconds to stop itself.
+    Raises ToolMissing.
+    """
+    with tempfile.TemporaryFile() as output:
+        began = time.monotonic()
+        child = Child(argv, env=env, cwd=cwd, output=output)
+        late = threading.Event()
+
+        def end() -> None:
+            late.set()
+            child.stop(grace)
+
+        clock = threading.Timer(limit, end)
+        clock.daemon = True
+        clock.start()
+        try:
+            # No timeout here: with one Python looks only every 50 ms whether it has ended.
+            code = child.process.wait()
+            taken = time.monotonic() - began
+        finally:
+            clock.cancel()
+            child.stop(grace)
+        output.seek(0)
+        return Timed(None if late.is_set() else code, taken, _text(output.read()))
+
+
 def attached(argv: Sequence[str]) -> int:
     """Run a program with this terminal, until it ends or the user ends it; returns its exit code."""
     try:

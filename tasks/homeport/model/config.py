@@ -231,6 +231,36 @@ class CiConfig:
     """What a job may take."""
 
 
+EXPECTED = {
+    "build": "50-70",
+    "dependencies": "60-80",
+    "context": "30-50",
+    "parallel": "30-50",
+    "deploy": "30-50",
+}
+"""What the notes promised from which this project began: by how many percent less."""
+
+
+@dataclass(frozen=True)
+class BenchConfig:
+    """``[bench]``: what ``homeport bench`` expects, and how it measures."""
+
+    expect: Mapping[str, str] = field(default_factory=lambda: dict(EXPECTED))
+    """By promise by how many percent less it shall be: ``"50-70"``, or ``"50"`` for at least that."""
+    rounds: int = 3
+    """How often each scenario is measured."""
+    noise: float = 10.0
+    """Percent by which medians have to differ, at least, for something to be called slower or faster."""
+    rate: float = 20.0
+    """Requests a second to each published port while something is deployed."""
+    settle: int = 5
+    """Seconds to wait, at most, for the machine to get idle before each run."""
+    limit: int = 3600
+    """Seconds that one run may take."""
+    registry_image: str = "registry:2"
+    """The registry of the scenario ``fresh``; the environment variable REGISTRY_IMAGE counts before it."""
+
+
 @dataclass(frozen=True)
 class Config:
     """Everything configured."""
@@ -242,6 +272,7 @@ class Config:
     test: ChecksConfig = field(default_factory=ChecksConfig)
     scan: ScanConfig = field(default_factory=ScanConfig)
     ci: CiConfig = field(default_factory=CiConfig)
+    bench: BenchConfig = field(default_factory=BenchConfig)
 
 
 def parse_config(document: Mapping[str, Any], source: str) -> Config:

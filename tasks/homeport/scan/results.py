@@ -14,10 +14,9 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-import platformdirs
-
 from homeport.engine.scanner import Ready, Report
 from homeport.model.vulnerability import Level, Weakness
+from homeport.sources import cache
 
 _FORM = 1
 """A new number for a new form of what is kept, or of what a scanner is asked."""
@@ -27,7 +26,7 @@ _DAYS = 30
 
 def default_path() -> Path:
     """The folder where results lie."""
-    return Path(platformdirs.user_cache_dir("homeport", appauthor=False)) / "scans"
+    return cache.folder() / "scans"
 
 
 def read(folder: Path, ready: Ready, image: str) -> Report | None:

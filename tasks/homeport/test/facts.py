@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -16,15 +15,10 @@ from homeport.engine.docker import Engine
 from homeport.errors import DefinitionError
 from homeport.model.dockerfile import parse
 from homeport.model.instruction import DockerfileSyntaxError, Instruction
-from homeport.model.isolation import Source
 from homeport.model.targets import Definition, Target
-from homeport.sources.tracked import tracked
 
 COMPOSE_FILES = buildx.COMPOSE_FILES
 _FOLDERS = ("tests", "test")
-_PLACEHOLDERS = {".gitkeep", ".gitignore", ".keep"}
-_SYSTEM = ("/proc", "/sys", "/dev", "/run", "/var/run", "/etc", "/lib/modules")
-"""What of this machine is mounted to be looked at, and is no service's data."""
 
 
 @dataclass(frozen=True)
@@ -172,33 +166,3 @@ def _tests_in(place: Path) -> Path | None:
         if any((place / name).rglob("test_*.py")) or any((place / name).rglob("*_test.py")):
             return place / name
     return None
-
-
-class Sources:
-    """What paths of this machine are for a test, by git's index and by where they lie."""
-
-    def __init__(self, root: Path) -> None:
-        self._root = os.path.realpath(root)
-        self._tracked = tracked(root)
-
-    def __call__(self, path: str) -> Source:
-        system = any(path == one or path.startswith(f"{one}/") for one in _SYSTEM)
-        if system and sys.platform == "win32":
-            return Source.KEPT  # the engine's machine has it: a path of Windows begins with a drive
-        real = os.path.realpath(path)
-        if not os.path.lexists(path):
-            return Source.MISSING
-        return Source.KEPT if system or Path(real).is_file() or self._holds(real) else Source.DATA
-
-    def _holds(self, folder: str) -> bool:
-        """Whether git keeps something in a folder, but for the files that only make it keep the folder."""
-        if self._tracked is None:
-            return False
-        if folder == str(self._tracked.root):
-            return bool(self._tracked.files)
-        try:
-            prefix = Path(folder).relative_to(self._tracked.root).as_posix() + "/"
-        except ValueError:
-            return False
-        own = (name for name in self._tracked.files if name.startswith(prefix))
-        return any(name.rpartition("/")[2] not in _PLACEHOLDERS for name in own)

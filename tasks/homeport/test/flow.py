@@ -19,9 +19,10 @@ from homeport.report import junit
 from homeport.report.console import make_console, show_warnings
 from homeport.report.document import check_json, make_folder, write_json, write_text
 from homeport.report.words import plural
+from homeport.sources.mounted import Sources
 from homeport.test import facts as reading
 from homeport.test import integration, probes, show, stack, units
-from homeport.test.facts import Facts, Sources
+from homeport.test.facts import Facts
 from homeport.test.probes import Probe
 from homeport.test.running import Running
 from homeport.test.stack import Trial

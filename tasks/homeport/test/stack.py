@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from homeport.engine import containers, gate, projects
+from homeport.engine import containers, gate, owner, projects
 from homeport.engine.containers import Container, ContainerProblem
 from homeport.engine.signals import undisturbed
 from homeport.errors import HomeportError
@@ -17,8 +17,9 @@ from homeport.model.checks import Check, Outcome
 from homeport.model.isolation import Isolated, Source, isolate
 from homeport.model.stack import parse_stack
 from homeport.report.document import file_name, write_text
-from homeport.test import owner
 
+RUN_LABEL = "io.homeport.test.run"
+OWNER_LABEL = "io.homeport.test.owner"
 LOG_LINES = 40
 _ALL_LINES = 10_000
 
@@ -66,7 +67,7 @@ def plan(
     """The project that would be started. ``ports`` are reached from here beside those that are published."""
     run = owner.run_id()
     project = f"{document.get('name')}-test-{run}"
-    labels = {owner.RUN_LABEL: run, owner.OWNER_LABEL: str(owner.me())}
+    labels = {RUN_LABEL: run, OWNER_LABEL: str(owner.me())}
     made = isolate(document, project, labels, ports=ports, source=source, fast_checks=fast_checks)
     # By what the project says itself: under test nothing is started again.
     services = parse_stack(document).services
@@ -75,10 +76,10 @@ def plan(
 
 def sweep() -> tuple[str, ...]:
     """Remove what tests left that were killed; returns what was removed, in words."""
-    dead = owner.orphans(projects.labelled(owner.RUN_LABEL), owner.me().place)
+    dead = owner.orphans(projects.labelled(RUN_LABEL), OWNER_LABEL, owner.me().place)
     if not dead:
         return ()
-    runs = {labels[owner.RUN_LABEL] for labels in dead.values()}
+    runs = {labels[RUN_LABEL] for labels in dead.values()}
     said = projects.remove(dead)
     what = f"Removed what {len(runs)} test{'s' * (len(runs) > 1)} left that had been killed"
     return (f"{what}, but for: {said}" if said else f"{what}.",)
@@ -100,7 +101,7 @@ def started(trial: Trial, cwd: Path, seconds: float, tell: Callable[[Check], Non
 
 def remove(trial: Trial) -> None:
     """Remove everything of a trial. Raises ContainerProblem for what can't be."""
-    label = f"{owner.RUN_LABEL}={trial.run}"
+    label = f"{RUN_LABEL}={trial.run}"
     said = ""
     for _ in range(3):
         found = projects.labelled(label)

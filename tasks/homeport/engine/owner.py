@@ -1,4 +1,4 @@
-"""Whose a test's things are, and what is left of tests that were killed."""
+"""Whose the things of a run are, and what is left of runs that were killed."""
 
 from __future__ import annotations
 
@@ -13,15 +13,13 @@ from pathlib import Path
 
 import psutil
 
-RUN_LABEL = "io.homeport.test.run"
-OWNER_LABEL = "io.homeport.test.owner"
 _STRANGER_SECONDS = 24 * 3600.0
 """How old a run of another machine has to be before it counts as dead: nobody here can look."""
 
 
 @dataclass(frozen=True)
 class Owner:
-    """A process that tests: where its number means something, the number, a mark that no other process with
+    """A process at work: where its number means something, the number, a mark that no other process with
     this number has, and when the run began (seconds since the epoch)."""
 
     place: str
@@ -85,13 +83,14 @@ def parse(text: str) -> Owner | None:
 
 def orphans(
     found: Mapping[str, Mapping[str, str]],
+    label: str,
     place: str,
     now: float | None = None,
     mark: Callable[[int], str | None] = mark_of,
 ) -> dict[str, Mapping[str, str]]:
-    """What of these things (labels by name) belongs to a test that is dead."""
+    """What of these things (labels by name) belongs to a run that is dead; ``label`` names its owner."""
     at = time.time() if now is None else now
-    owners = {name: parse(labels.get(OWNER_LABEL, "")) for name, labels in found.items()}
+    owners = {name: parse(labels.get(label, "")) for name, labels in found.items()}
     return {
         name: found[name]
         for name, owner in owners.items()

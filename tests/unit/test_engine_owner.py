@@ -1,4 +1,4 @@
-"""Whose a test's things are: what may be swept and what is somebody's work."""
+"""Whose the things of a run are: what may be swept and what is somebody's work."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import sys
 
 import pytest
 
-from homeport.test.owner import OWNER_LABEL, Owner, mark_of, me, orphans, parse
+from homeport.engine.owner import Owner, mark_of, me, orphans, parse
 
+OWNER_LABEL = "io.example.owner"
 NOW = 1_000_000.0
 MINE = Owner("here", 10, "50", NOW - 50)
 
@@ -31,7 +32,7 @@ def labels(owner: Owner | str) -> dict[str, str]:
     ],
 )
 def test_what_belongs_to_the_dead(owner: Owner | str, processes: dict[int, str], dead: bool) -> None:
-    found = orphans({"container/1": labels(owner)}, "here", NOW, processes.get)
+    found = orphans({"container/1": labels(owner)}, OWNER_LABEL, "here", NOW, processes.get)
     assert bool(found) == dead
 
 
