@@ -86,6 +86,25 @@ def test_a_single_writer_is_stopped_first_and_its_callers_wait(stack: MakeStack)
     answered_once(made, load)
 
 
+def test_who_makes_callers_wait_comes_after_the_others(stack: MakeStack) -> None:
+    writer = {"environment": {"VERSION": "1"}, "expose": ["8000"], "volumes": ["data:/data"]}
+    made = stack(writer=writer, after={"environment": {"VERSION": "1"}, "depends_on": ["writer"]})
+    made.compose["volumes"] = {"data": {}}
+    made.write()
+    made.homeport("deploy", "--zero-downtime")
+    for service in ("app", "writer", "after"):
+        made.change(service, VERSION="2", START_SECONDS="1")
+    done = made.homeport("deploy")
+    order = [done.events.index(event) for event in (("app", "switch"), ("writer", "hold"))]
+    assert order == sorted(order)
+    assert done.events.index(("writer", "switch")) < done.events.index(("after", "start"))
+    made.change("writer", VERSION="3")
+    made.change("app", VERSION="3", HEALTH="bad")
+    failed = made.homeport("deploy", "--gate", "3", code=3)
+    assert ("app", "failed") in failed.events
+    assert ("writer", "hold") not in failed.events
+
+
 def test_a_service_that_only_listens_to_itself(stack: MakeStack) -> None:
     made = stack()
     made.homeport("deploy", "--zero-downtime")

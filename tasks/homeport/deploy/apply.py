@@ -37,10 +37,11 @@ def forward(work: Work) -> None:
     sorter = TopologicalSorter(work.plan.needs)
     sorter.prepare()
     running: dict[Future[None], tuple[str, ...]] = {}
+    late: list[str] = []
     with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="deploy") as pool:
         try:
             while sorter.is_active():
-                _launch(work, sorter, running, pool)
+                _launch(work, sorter, running, pool, late)
                 for future in first_done(running):
                     names = running.pop(future)
                     try:
@@ -90,9 +91,20 @@ def _launch(
     sorter: TopologicalSorter[str],
     running: dict[Future[None], tuple[str, ...]],
     pool: ThreadPoolExecutor,
+    late: list[str],
 ) -> None:
-    """Start whatever may start now."""
-    while ready := sorter.get_ready():
+    """Start whatever may start now; what makes callers wait is ``late``, after all that can go without it.
+
+    Then nothing else that starts takes the machine from it, and if something else fails, nobody has waited.
+    """
+    while True:
+        ready = list(sorter.get_ready())
+        late += [name for name in ready if _pauses(work, name)]
+        ready = [name for name in ready if name not in late]
+        if not ready and all(_pauses(work, name) for names in running.values() for name in names):
+            ready, late[:] = late[:], []
+        if not ready:
+            return
         steps = [work.plan.steps[name] for name in ready if name in work.done]
         for step in (one for one in steps if one.first):
             running[pool.submit(_make_room, work, step)] = (step.service,)
@@ -105,6 +117,12 @@ def _launch(
             for step in steps:
                 running[pool.submit(_after, begun, group.work_on(step), step)] = (step.service,)
         sorter.done(*idle)
+
+
+def _pauses(work: Work, name: str) -> bool:
+    """Whether a service is away for a while. Not those that wait for one another's ports."""
+    step = work.plan.steps.get(name)
+    return step is not None and step.action is Action.STOP_FIRST and not step.swaps
 
 
 def _make_room(work: Work, step: Step) -> None:
