@@ -153,7 +153,7 @@ def _start(trial: Trial, cwd: Path, seconds: float, tell: Callable[[Check], None
 
 
 def _several(check: Callable[[str], T], names: Sequence[str]) -> Iterator[T]:
-    """Check several services at a time, in their order: each takes two seconds at least, if nothing checks it.
+    """Check several services at a time, in their order: each takes two seconds if nothing checks it.
 
     Interrupted, it doesn't wait for them: they end when their containers are gone.
     """
