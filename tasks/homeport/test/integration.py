@@ -14,6 +14,7 @@ from xml.etree import ElementTree
 from homeport.engine import process
 from homeport.errors import EnvironmentProblem, UsageError
 from homeport.model.checks import Check, Outcome
+from homeport.test import owner
 from homeport.test.stack import Stack
 
 VARIABLE = "HOMEPORT_TEST_STACK"
@@ -56,7 +57,8 @@ def run(paths: Sequence[str], root: Path, stack: Stack, seconds: float) -> list[
     with tempfile.TemporaryDirectory(prefix="homeport-test-") as folder:
         results = Path(folder) / "junit.xml"
         argv = [sys.executable, "-m", "pytest", f"--junitxml={results}", "--", *paths]
-        code, said = process.limited(argv, seconds=seconds, cwd=root, env={VARIABLE: encoded(stack)})
+        env = {VARIABLE: encoded(stack), **owner.variables()}
+        code, said = process.limited(argv, seconds=seconds, cwd=root, env=env)
         checks = _read(results)
     took, log = time.monotonic() - began, tuple(said.splitlines()[-_LOG_LINES:])
     if code is None:

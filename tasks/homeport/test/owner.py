@@ -7,7 +7,7 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,8 @@ import psutil
 
 RUN_LABEL = "io.homeport.test.run"
 OWNER_LABEL = "io.homeport.test.owner"
+VARIABLE = "HOMEPORT_TEST_OWNER"
+"""The environment variable by which programs say whose they are, and those that they start, too."""
 _STRANGER_SECONDS = 24 * 3600.0
 """How old a run of another machine has to be before it counts as dead: nobody here can look."""
 
@@ -100,6 +102,32 @@ def orphans(
         for name, owner in owners.items()
         if owner is not None and not owner.alive(place, at, mark)
     }
+
+
+def variables() -> dict[str, str]:
+    """What the programs of this process are given, so that they are found if it is killed."""
+    return {VARIABLE: str(me())}
+
+
+def strays(place: str, mark: Callable[[int], str | None] = mark_of) -> list[psutil.Process]:
+    """The programs that tests of this place have started which are dead by now."""
+    found = []
+    for one in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):  # gone, or somebody else's
+            owner = parse(one.environ().get(VARIABLE, ""))
+            if owner is not None and owner.place == place and not owner.alive(place, time.time(), mark):
+                found.append(one)
+    return found
+
+
+def end(programs: Sequence[psutil.Process], grace: float = 5.0) -> None:
+    """Ask programs to end; those that still run after ``grace`` seconds are killed."""
+    for one in programs:
+        with contextlib.suppress(psutil.Error):
+            one.terminate()
+    for one in psutil.wait_procs(programs, timeout=grace)[1]:
+        with contextlib.suppress(psutil.Error):
+            one.kill()
 
 
 def run_id() -> str:

@@ -15,6 +15,7 @@ from homeport.engine import buildx
 from homeport.engine.process import Child
 from homeport.model.checks import Check, Outcome
 from homeport.model.solve import Solve, failure_of
+from homeport.test import owner
 from homeport.test.facts import Facts
 from homeport.test.units import Unit
 
@@ -71,7 +72,8 @@ class Running:
             with self._lock:
                 if self._stopped:
                     return Check("unit", unit.target, Outcome.LEFT_OUT, 0.0, "given up")
-                child = Child(argv, cwd=self._facts.root, env=buildx.BUILD_ENVIRONMENT)
+                env = {**buildx.BUILD_ENVIRONMENT, **owner.variables()}
+                child = Child(argv, cwd=self._facts.root, env=env)
                 self._children.add(child)
 
             def feed(message: dict[str, Any]) -> None:

@@ -18,6 +18,7 @@ from homeport.model.checks import Check, Outcome
 from homeport.model.isolation import Isolated, Source, isolate
 from homeport.model.stack import parse_stack
 from homeport.report.document import write_text
+from homeport.report.words import plural
 from homeport.test import owner
 
 LOG_LINES = 40
@@ -77,14 +78,19 @@ def plan(
 
 
 def sweep() -> tuple[str, ...]:
-    """Remove what tests left that were killed; returns what was removed, in words."""
-    dead = owner.orphans(projects.labelled(owner.RUN_LABEL), owner.me().place)
+    """Remove what tests left that were killed, and end what they had started; returns that in words."""
+    place = owner.me().place
+    strays = owner.strays(place)
+    owner.end(strays)
+    what = f"Ended {plural(len(strays), 'program')} of tests that had been killed."
+    ended = (what,) if strays else ()
+    dead = owner.orphans(projects.labelled(owner.RUN_LABEL), place)
     if not dead:
-        return ()
+        return ended
     runs = {labels[owner.RUN_LABEL] for labels in dead.values()}
     said = projects.remove(dead)
     what = f"Removed what {len(runs)} test{'s' * (len(runs) > 1)} left that had been killed"
-    return (f"{what}, but for: {said}" if said else f"{what}.",)
+    return (*ended, f"{what}, but for: {said}" if said else f"{what}.")
 
 
 @contextlib.contextmanager
