@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -18,7 +18,6 @@ import pytest
 
 import leftovers
 from engine_fixtures import DockerSession, RunHomeport, Sandbox, docker, run_program
-from homeport.test import owner
 
 APP = """\
 import http.server
@@ -453,23 +452,3 @@ def test_what_is_wrong_is_said_before_anything_is_built(repository: Repository) 
     assert "more than 0" in repository.test(code=2)["said"]
     plan = repository.test("--dry-run", code=2)
     assert plan["error"]["exit_code"] == 2
-
-
-def test_programs_of_a_test_that_was_killed_are_found_and_ended() -> None:
-    mine = owner.me()
-    gone = replace(mine, mark=f"{mine.mark}0")
-    argv = [sys.executable, "-c", "import time; time.sleep(60)"]
-    programs = [
-        subprocess.Popen(argv, env={**os.environ, owner.VARIABLE: str(whose)}) for whose in (gone, mine)
-    ]
-    try:
-        time.sleep(0.2)  # until each is the program that it was started for
-        found = [one for one in owner.strays(mine.place) if one.pid in {program.pid for program in programs}]
-        assert [one.pid for one in found] == [programs[0].pid]
-        owner.end(found)
-        assert programs[0].wait(5) != 0
-        assert programs[1].poll() is None
-    finally:
-        for program in programs:
-            program.kill()
-            program.wait()
