@@ -32,3 +32,18 @@ def test_programs_of_a_test_that_was_killed_are_found_and_ended() -> None:
         for program in programs:
             program.kill()
             program.wait()
+
+
+def test_a_process_that_has_ended_is_gone_though_nobody_has_asked_how() -> None:
+    ended = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    try:
+        assert owner.mark_of(ended.pid)
+        ended.kill()
+        end = time.monotonic() + 10
+        while (mark := owner.mark_of(ended.pid)) is not None and time.monotonic() < end:
+            time.sleep(0.05)
+        assert mark is None
+        assert ended.returncode is None
+    finally:
+        ended.kill()
+        ended.communicate()

@@ -15,6 +15,8 @@ import psutil
 
 RUN_LABEL = "io.homeport.test.run"
 OWNER_LABEL = "io.homeport.test.owner"
+_ENDED = "ZXx"
+"""A zombie, and a dead process, as proc_pid_stat(5) calls them."""
 VARIABLE = "HOMEPORT_TEST_OWNER"
 """The environment variable by which programs say whose they are, and those that they start, too."""
 _STRANGER_SECONDS = 24 * 3600.0
@@ -57,22 +59,21 @@ def _place() -> str:
 
 
 def mark_of(pid: int) -> str | None:
-    """What tells a process of this machine from others with its number; None: there is none. Empty: there is
-    one of which no more can be seen."""
+    """What tells a process of this machine from others with its number; None: there is none, or it has ended
+    and nobody has asked how (a container's first process may never). Empty: there is one of which no more can
+    be seen."""
     if not psutil.pid_exists(pid):
         return None
     try:
         # Ticks since the system was started: no clock that is set moves them (proc_pid_stat(5), field 22).
-        return (
-            Path(f"/proc/{pid}/stat")
-            .read_text(encoding="utf-8", errors="replace")
-            .rpartition(")")[2]
-            .split()[19]
-        )
+        said = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+        fields = said.rpartition(")")[2].split()
+        return None if fields[0] in _ENDED else fields[19]
     except (OSError, IndexError):
         pass
     try:
-        return f"{psutil.Process(pid).create_time():.1f}"
+        process = psutil.Process(pid)
+        return None if process.status() == psutil.STATUS_ZOMBIE else f"{process.create_time():.1f}"
     except psutil.NoSuchProcess:
         return None
     except psutil.Error:
