@@ -19,7 +19,7 @@ demo: setup  ## build and deploy the example stack on a real engine
 # Where an engine is missing and can't be had, the tests that need one are skipped, and fail if CI is set.
 test: setup  ## run all tests (gets a Docker engine first where that is possible)
 	-$(VENV_PYTHON) ci/engine.py
-	$(VENV_PYTHON) -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+	$(VENV_PYTHON) -m pytest -n 3 --dist loadfile --no-loadscope-reorder --durations=25 --durations-min=20
 
 lint: setup  ## check format, style, types and layers
 	$(VENV_PYTHON) ci/lint.py

@@ -83,7 +83,10 @@ def scans(program: StandIn) -> list[dict[str, Any]]:
     return [call for call in program.calls if any("sha256:" in word for word in call["words"])]
 
 
-def test_each_image_is_scanned_by_its_id_with_one_database(stack: Stack, trivy: StandIn) -> None:
+def test_each_image_is_scanned_by_its_id_with_one_database(
+    stack: Stack, trivy: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRIVY_IGNOREFILE", "everything.txt")
     code, document = stack.json()
     assert code == 1
     assert [one["digest"] for one in document["images"]] == list(stack.ids)
@@ -95,8 +98,9 @@ def test_each_image_is_scanned_by_its_id_with_one_database(stack: Stack, trivy: 
     assert sorted(call["words"][-1] for call in scans(trivy)) == sorted(stack.ids)
     assert sum("--download-db-only" in call["words"] for call in trivy.calls) == 1
     assert all("--skip-db-update" in call["words"] for call in scans(trivy))
-    # No settings of the repository are near.
+    # No settings of the repository are near, and none of the environment.
     assert all(call["cwd"] == [] for call in trivy.calls)
+    assert not any("TRIVY_IGNOREFILE" in call["variables"] for call in trivy.calls)
 
 
 def test_one_table_and_one_line(stack: Stack, trivy: StandIn) -> None:

@@ -342,6 +342,26 @@ def test_only_what_a_change_can_affect(repository: Repository) -> None:
     assert repository.test("--only", "unit", "--changed-since", "HEAD")["checks"] == []
 
 
+def test_what_only_the_stage_with_the_tests_reads_counts_too(repository: Repository) -> None:
+    text = (repository.folder / "web/Dockerfile").read_text(encoding="utf-8")
+    stage = text.replace('RUN python3 -c "import app"', "COPY check.sh ./\nRUN sh check.sh")
+    assert stage != text
+    repository.write("web/Dockerfile", stage)
+    repository.write("web/check.sh", "true\n")
+    for words in (["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "--message", "one"]):
+        run_program(["git", *words], repository.folder)
+    repository.test("--only", "unit")
+    repository.write("web/check.sh", "false\n")
+    since = ("--only", "unit", "--changed-since", "HEAD")
+    checks = repository.test(*since, code=1)["checks"]
+    assert [(check["name"], check["outcome"]) for check in checks] == [("web", "failed")]
+    repository.write("web/check.sh", "true\n")
+    assert repository.test(*since)["checks"] == []
+    # How tests run is in the settings: that is about all of them.
+    repository.write("homeport.toml", "[test]\nlimit = 300\n")
+    assert {check["name"] for check in repository.test(*since)["checks"]} >= {"api", "web"}
+
+
 def test_a_build_that_fails_is_no_pass(repository: Repository) -> None:
     repository.write("web/Dockerfile", "FROM scratch\nCOPY nothing /\n")
     found = repository.test("--only", "unit", code=1)

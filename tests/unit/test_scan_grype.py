@@ -63,11 +63,15 @@ def test_only_what_is_fixed_has_a_fix(state: str) -> None:
         ("Negligible", Level.LOW),
         ("Unknown", Level.UNKNOWN),
         ("", Level.UNKNOWN),
-        ("dreadful", Level.UNKNOWN),
     ],
 )
 def test_severities(word: str, expected: Level) -> None:
     assert level(word) is expected
+
+
+def test_a_severity_that_nobody_documents_is_no_small_one() -> None:
+    with pytest.raises(ValueError, match="no severity 'dreadful'"):
+        level("dreadful")
 
 
 def test_a_severity_that_nobody_knows_can_not_be_asked_for() -> None:

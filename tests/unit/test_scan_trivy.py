@@ -77,6 +77,11 @@ def test_an_image_of_which_it_knows_nothing_is_told_apart(results: Any) -> None:
         {"Results": []},
         {"SchemaVersion": 1, "ArtifactName": "x"},
         {**HEAD, "Results": 3},
+        {**HEAD, "Results": False},
+        {**HEAD, "Results": ""},
+        {**HEAD, "Results": [{"Vulnerabilities": {}}]},
+        {**HEAD, "Results": [{"Vulnerabilities": 0}]},
+        {**HEAD, "Results": [{"Vulnerabilities": [{**stand_in.FLAW, "Severity": "VERY BAD"}]}]},
         {**HEAD, "Results": ["x"]},
         {**HEAD, "Results": [{"Vulnerabilities": [{"PkgName": "x"}]}]},
         {**HEAD, "Results": [{"Vulnerabilities": [{**stand_in.FLAW, "Severity": 3}]}]},
@@ -149,6 +154,12 @@ def test_nothing_of_the_users_own_settings_hides_anything() -> None:
     assert {"--ignore-unfixed=false", "--skip-db-update"} <= set(words)
     assert words[words.index("--image-src") + 1] == "docker"
     assert words[-1] == ID
+
+
+def test_nothing_of_the_environment_hides_anything() -> None:
+    kept = ["PATH", "TRIVY_DB_REPOSITORY", "TRIVY_CACHE_DIR", "GRYPE_DB_UPDATE_URL"]
+    gone = ["TRIVY_IGNOREFILE", "TRIVY_INPUT", "TRIVY_DB_REPOSITORY_X", "GRYPE_EXCLUDE", "GRYPE_CONFIG"]
+    assert scanner.without_settings([*kept, *gone]) == dict.fromkeys(gone)
 
 
 def test_the_official_image_has_the_socket_to_read_only() -> None:

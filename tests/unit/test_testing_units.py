@@ -128,6 +128,11 @@ def test_only_what_changed_and_what_changed_its_tests(tmp_path: Path) -> None:
     changed = {str(tmp_path / "b" / "tests" / "test_x.py"), str(tmp_path / "c" / needs)}
     units = plan(found, ChecksConfig(), affected=("a",), changed=changed)
     assert [unit.target for unit in units] == ["a", "b", "c"]
+    # It may be named by what names their needs: "-r more.txt".
+    units = plan(found, ChecksConfig(), affected=(), changed={str(tmp_path / "d" / "more.txt")})
+    assert [unit.target for unit in units] == ["d"]
+    bare = replace(found, tested={"d": Subject(folder="d/tests", image="x")})
+    assert plan(bare, ChecksConfig(), affected=(), changed={str(tmp_path / "d" / "more.txt")}) == ()
     assert plan(found, ChecksConfig(), affected=(), changed=()) == ()
 
 

@@ -114,7 +114,8 @@ def test_it_writes_once(folder: Path, call: Call) -> None:
     ]
     before = (folder / BUILD).stat()
     assert "4 files, all up to date." in call().out
-    assert (folder / BUILD).stat() == before
+    after = (folder / BUILD).stat()
+    assert (after.st_mtime_ns, after.st_ino) == (before.st_mtime_ns, before.st_ino)  # it may be read
 
 
 def test_a_dry_run_shows_what_it_would_write(folder: Path, call: Call) -> None:

@@ -45,7 +45,7 @@ from homeport.model.project import Service
 from homeport.report import sarif
 from homeport.report.console import make_console, show_warnings
 from homeport.report.difference import difference, show_difference
-from homeport.report.document import check_json, write_json
+from homeport.report.document import check_file, write_json
 from homeport.sources.compose import ComposeFiles, shown
 from homeport.sources.replace import write
 
@@ -85,8 +85,9 @@ def run(request: Request) -> int:
 
     Raises HomeportError; then no file was changed.
     """
-    for path in filter(None, (request.json, request.sarif)):
-        check_json(path)
+    for option, path in (("--json", request.json), ("--sarif", request.sarif)):
+        if path:
+            check_file(path, option)
     if request.json and request.json == request.sarif:
         raise UsageError(
             "--json and --sarif can't have the same place.", hint="Name another file for one of them."

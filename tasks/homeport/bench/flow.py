@@ -25,7 +25,7 @@ from homeport.engine.signals import undisturbed
 from homeport.errors import EXIT_FAILED, EXIT_INTERRUPTED, UsageError
 from homeport.model.config import BenchConfig, BuildConfig, DeployConfig
 from homeport.report.console import make_console, show_warnings
-from homeport.report.document import check_json, make_folder, write_json, write_text
+from homeport.report.document import check_file, make_folder, write_json, write_text
 from homeport.report.words import seconds
 
 
@@ -65,7 +65,7 @@ def check(request: Request) -> Earlier | None:
             "--check needs something to compare with.", hint="Name an earlier run: --against FILE."
         )
     if request.json:
-        check_json(request.json)
+        check_file(request.json, "--json")
     return earlier.read(request.against) if request.against else None
 
 

@@ -34,7 +34,7 @@ from homeport.model.reference import repository
 from homeport.model.result import BuildResult, Status, TargetResult
 from homeport.model.targets import select
 from homeport.report.console import make_console, show_warnings
-from homeport.report.document import build_document, check_json, make_folder, write_json, write_text
+from homeport.report.document import build_document, check_file, make_folder, write_json, write_text
 from homeport.report.summary import show_result
 from homeport.report.words import plural
 
@@ -70,7 +70,7 @@ def run(request: Request, facts_read: Future[BuildFacts]) -> int:
     if request.report:
         make_folder(Path(request.report))
     if request.json:
-        check_json(request.json)
+        check_file(request.json, "--json")
     facts = result_of(facts_read)
     with Distribution() as distribution:
         assessment = Assessment(facts, request.cwd, request.options, Record(default_path()), distribution)

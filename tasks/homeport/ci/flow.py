@@ -18,7 +18,7 @@ from homeport.errors import EXIT_FAILED, UsageError, did_you_mean
 from homeport.model.config import BuildConfig, CiConfig
 from homeport.report.console import make_console, show_warnings
 from homeport.report.difference import show_difference
-from homeport.report.document import check_json, write_json
+from homeport.report.document import check_file, write_json
 from homeport.sources.replace import write
 
 PROVIDERS: Mapping[str, Provider] = MappingProxyType({"github": github, "gitlab": gitlab})
@@ -50,7 +50,7 @@ def run(request: Request) -> int:
     """
     console = make_console(sys.stderr if request.json == "-" else sys.stdout)
     if request.json:
-        check_json(request.json)
+        check_file(request.json, "--json")
     provider = choose(request.config.provider)
     times = seconds(request.cwd, request.config)
     made = pipeline.make(request.work, request.config, request.build, times, request.folder)

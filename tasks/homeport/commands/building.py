@@ -7,10 +7,14 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from homeport.build import facts, flow
+from homeport.build import affected_stage, facts, flow
 from homeport.build.options import BuildOptions
+from homeport.engine.git import Changes
 from homeport.errors import DefinitionError
 from homeport.model.config import BuildConfig
+
+_NOTHING = "nothing to build"
+"""What the error says where a repository has no targets: images that others build can be tested, too."""
 
 
 class Building:
@@ -52,6 +56,22 @@ class Building:
         _, document = self._run(targets, changed_since, dry_run=True)
         return tuple(str(one["name"]) for one in document.get("decisions", ()))
 
+    def affected_in(self, stage: str, targets: tuple[str, ...], changes: Changes) -> tuple[str, ...]:
+        """The targets that changes can affect in a stage of this name; nothing is built."""
+        try:
+            found = facts.read(
+                self._root,
+                files=self._config.files,
+                names=targets or self._config.targets,
+                builder=self._builder or self._config.builder,
+            )
+        except DefinitionError as error:
+            if targets or _NOTHING not in error.what:
+                raise
+            return ()
+        definitions = facts.definition_files(self._root, self._config.files)
+        return affected_stage.affected_in(stage, found, self._root, changes.paths, definitions)
+
     def _run(
         self, targets: tuple[str, ...], changed_since: str, *, dry_run: bool
     ) -> tuple[int, dict[str, Any]]:
@@ -76,7 +96,7 @@ class Building:
             try:
                 code = flow.run(request, pending)
             except DefinitionError as error:
-                if targets or "nothing to build" not in error.what:
+                if targets or _NOTHING not in error.what:
                     raise
-                return 0, {}  # a project of images that others build can be tested, too
+                return 0, {}
             return code, json.loads(out.read_text(encoding="utf-8")) if out.is_file() else {}

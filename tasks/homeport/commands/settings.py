@@ -20,17 +20,22 @@ def read(cwd: Path) -> Config:
 
     Raises UsageError for a file that is no TOML or has an unknown key.
     """
-    own = cwd / "homeport.toml"
-    if own.is_file():
-        return parse_config(_load(own), own.name)
-    project = cwd / "pyproject.toml"
-    if project.is_file():
-        tools = _load(project).get("tool")
+    where = path(cwd)
+    if where.name == "homeport.toml" and where.is_file():
+        return parse_config(_load(where), where.name)
+    if where.is_file():
+        tools = _load(where).get("tool")
         table = tools.get("homeport", {}) if isinstance(tools, dict) else {}
         if not isinstance(table, dict):
             raise UsageError("pyproject.toml: 'tool.homeport' must be a table, [tool.homeport].")
         return parse_config(table, "pyproject.toml, [tool.homeport]")
     return Config()
+
+
+def path(cwd: Path) -> Path:
+    """The file that the configuration is read from, or would be if there were one."""
+    own, project = cwd / "homeport.toml", cwd / "pyproject.toml"
+    return project if project.is_file() and not own.is_file() else own
 
 
 def _load(path: Path) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -96,7 +97,10 @@ def test(
         raise WorkFailed("The build failed, so nothing was tested.", hint="--keep-going tests the rest.")
     if changed_since:
         affected = built if alone else building.affected(request.targets, changed_since)
-        request = replace(request, affected=affected, changed=changes_since(root, changed_since).paths)
+        changes = changes_since(root, changed_since)
+        affected += building.affected_in(config.test.stage, request.targets, changes)
+        everything = str(settings.path(Path(os.path.realpath(root)))) in changes.paths
+        request = replace(request, affected=None if everything else affected, changed=changes.paths)
     request = replace(request, unbuilt=failed)
     return flow.run(request) or code
 

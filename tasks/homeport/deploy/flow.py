@@ -20,7 +20,7 @@ from homeport.deploy.request import Request, Wanted
 from homeport.engine import compose, docker
 from homeport.model import release as releases
 from homeport.report.console import make_console, show_warnings
-from homeport.report.document import check_json, make_folder, write_json
+from homeport.report.document import check_file, make_folder, write_json
 from homeport.report.words import plural
 
 FRONT_VARIABLE = "HAPROXY_IMAGE"
@@ -71,7 +71,7 @@ def rollback(request: Request, to: str, *, force: bool = False) -> int:
 def _run(request: Request, what: str, wanted: Callable[[DeployFacts], Wanted], *, back: bool = False) -> int:
     console = make_console(sys.stderr if request.json == "-" else sys.stdout)
     if request.json:
-        check_json(request.json)
+        check_file(request.json, "--json")
     if request.report:
         make_folder(Path(request.report))
     if request.probe:

@@ -16,6 +16,7 @@ from homeport.engine.scanner import (
     Report,
     ScannerProblem,
     document,
+    entries,
     garbled,
     needed,
     program,
@@ -117,13 +118,13 @@ def _weaknesses(matches: list[Any]) -> Iterator[Weakness]:
     for match in matches:
         flaw, package = match["vulnerability"], match["artifact"]
         fix = flaw.get("fix") or {}
-        locations = package.get("locations") or [{}]
+        locations = entries(package, "locations") or [{}]
         yield Weakness(
             id=needed(flaw, "id"),
             level=level(text(flaw, "severity")),
             package=needed(package, "name"),
             version=text(package, "version") or "unknown",
-            fixed=", ".join(map(str, fix.get("versions") or ())) if fix.get("state") == "fixed" else "",
+            fixed=", ".join(map(str, entries(fix, "versions"))) if fix.get("state") == "fixed" else "",
             title=text(flaw, "description"),
             url=text(flaw, "dataSource"),
             path=text(locations[0], "path"),

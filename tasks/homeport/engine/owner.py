@@ -7,12 +7,16 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
+_ENDED = "ZXx"
+"""A zombie, and a dead process, as proc_pid_stat(5) calls them."""
+VARIABLE = "HOMEPORT_TEST_OWNER"
+"""The environment variable by which programs say whose they are, and those that they start, too."""
 _STRANGER_SECONDS = 24 * 3600.0
 """How old a run of another machine has to be before it counts as dead: nobody here can look."""
 
@@ -54,18 +58,21 @@ def _place() -> str:
 
 
 def mark_of(pid: int) -> str | None:
-    """What tells a process of this machine from others with its number; None: there is none. Empty: there is
-    one of which no more can be seen."""
+    """What tells a process of this machine from others with its number; None: there is none, or it has ended
+    and nobody has asked how (a container's first process may never). Empty: there is one of which no more can
+    be seen."""
     if not psutil.pid_exists(pid):
         return None
     try:
         # Ticks since the system was started: no clock that is set moves them (proc_pid_stat(5), field 22).
         said = Path(f"/proc/{pid}/stat")  # posix: elsewhere psutil says less
-        return said.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[19]
+        fields = said.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        return None if fields[0] in _ENDED else fields[19]
     except (OSError, IndexError):
         pass
     try:
-        return f"{psutil.Process(pid).create_time():.1f}"
+        process = psutil.Process(pid)
+        return None if process.status() == psutil.STATUS_ZOMBIE else f"{process.create_time():.1f}"
     except psutil.NoSuchProcess:
         return None
     except psutil.Error:
@@ -96,6 +103,32 @@ def orphans(
         for name, owner in owners.items()
         if owner is not None and not owner.alive(place, at, mark)
     }
+
+
+def variables() -> dict[str, str]:
+    """What the programs of this process are given, so that they are found if it is killed."""
+    return {VARIABLE: str(me())}
+
+
+def strays(place: str, mark: Callable[[int], str | None] = mark_of) -> list[psutil.Process]:
+    """The programs that tests of this place have started which are dead by now."""
+    found = []
+    for one in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):  # gone, or somebody else's
+            owner = parse(one.environ().get(VARIABLE, ""))
+            if owner is not None and owner.place == place and not owner.alive(place, time.time(), mark):
+                found.append(one)
+    return found
+
+
+def end(programs: Sequence[psutil.Process], grace: float = 5.0) -> None:
+    """Ask programs to end; those that still run after ``grace`` seconds are killed."""
+    for one in programs:
+        with contextlib.suppress(psutil.Error):
+            one.terminate()
+    for one in psutil.wait_procs(programs, timeout=grace)[1]:
+        with contextlib.suppress(psutil.Error):
+            one.kill()
 
 
 def run_id() -> str:

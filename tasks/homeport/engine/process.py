@@ -154,18 +154,20 @@ class Child:
         self,
         argv: Sequence[str],
         *,
-        env: Mapping[str, str] | None = None,
+        env: Mapping[str, str | None] | None = None,
         cwd: Path | None = None,
         output: IO[bytes] | None = None,
     ) -> None:
-        """``output``: a file for all that it writes; it has no input then, and no pipes."""
+        """``env`` is added to the environment; None takes a variable away. ``output``: a file for all that it
+        writes; it has no input then, and no pipes."""
+        environment = {**os.environ, **(env or {})}
         try:
             self.process = subprocess.Popen(
                 startable(argv, cwd),
                 stdin=subprocess.DEVNULL if output else subprocess.PIPE,
                 stdout=output or subprocess.PIPE,
                 stderr=subprocess.STDOUT if output else subprocess.PIPE,
-                env={**os.environ, **(env or {})},
+                env={name: value for name, value in environment.items() if value is not None},
                 cwd=cwd,
                 **_own_group(),
             )

@@ -13,7 +13,7 @@ import re
 import subprocess
 import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -27,6 +27,12 @@ from homeport.model.vulnerability import Weakness
 
 _MOST_LINES = 20
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_FETCHING = re.compile(
+    r"TRIVY_((JAVA_)?DB_REPOSITORY|CACHE_DIR|USERNAME|PASSWORD|REGISTRY_TOKEN|INSECURE|CACERT|DEBUG)$"
+    r"|GRYPE_(DB|REGISTRY)_"
+)
+"""The scanners' own variables that say where things are fetched from and kept, and by whom. Each option of
+theirs has one; among the others are those that leave findings out (TRIVY_IGNOREFILE, GRYPE_EXCLUDE)."""
 
 
 class ScannerProblem(EnvironmentProblem):
@@ -70,15 +76,15 @@ class Scanner(Protocol):
 class Programs:
     """The scanner programs of one run: several at the same time, and :meth:`stop` ends all of them.
 
-    They run in an empty folder, so that no ``.trivyignore`` and no ``.grype.yaml`` of a repository hides
-    anything without a reason.
+    They run in an empty folder and without most of their variables, so that no ``.trivyignore``, no
+    ``.grype.yaml`` of a repository and no TRIVY_IGNOREFILE hides anything without a reason.
     """
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
         """How long one program may take."""
         self._folder = tempfile.TemporaryDirectory(prefix="homeport-scan-")
-        self._env = _same_engine()
+        self._env = {**without_settings(os.environ), **_same_engine()}
         self._running: set[Child] = set()
         self._lock = threading.Lock()
         self._stopped = False
@@ -134,6 +140,12 @@ def program(name: str, folder: str | None = None) -> str:
     return str(Path(found).absolute()) if found else ""
 
 
+def without_settings(environment: Iterable[str]) -> dict[str, str | None]:
+    """What takes the scanners' own variables away, but for those that say where things are fetched from."""
+    names = (name for name in environment if name.startswith(("TRIVY_", "GRYPE_")))
+    return {name: None for name in names if not _FETCHING.match(name)}
+
+
 def _same_engine() -> dict[str, str]:
     """The engine that everything else here asks, for programs that know of no docker contexts."""
     try:
@@ -179,6 +191,14 @@ def text(entry: Mapping[str, Any], key: str) -> str:
     if value is not None and not isinstance(value, str):
         raise TypeError(f"{key} is no text")
     return value or ""
+
+
+def entries(entry: Mapping[str, Any], key: str) -> list[Any]:
+    """A list of a document; empty if it isn't there. Raises TypeError for anything else."""
+    value = entry.get(key)
+    if value is not None and not isinstance(value, list):
+        raise TypeError(f"{key} is no list")
+    return value or []
 
 
 def needed(entry: Mapping[str, Any], key: str) -> str:

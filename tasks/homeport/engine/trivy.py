@@ -23,6 +23,7 @@ from homeport.engine.scanner import (
     Report,
     ScannerProblem,
     document,
+    entries,
     failed,
     garbled,
     needed,
@@ -169,7 +170,7 @@ def parse(said: Mapping[str, Any], image: str) -> Report:
     if said.get("SchemaVersion") != 2 or "ArtifactName" not in said:
         raise garbled(doing, "It prints JSON, but no report of schema version 2.")
     try:
-        results = said.get("Results") or []
+        results = entries(said, "Results")
         found = [one for result in results for one in _weaknesses(result)]
     except (TypeError, ValueError, LookupError, AttributeError) as error:
         raise garbled(doing, f"Its report isn't in the documented form: {error}.") from error
@@ -179,7 +180,7 @@ def parse(said: Mapping[str, Any], image: str) -> Report:
 
 def _weaknesses(result: Mapping[str, Any]) -> Iterator[Weakness]:
     target = text(result, "Target")
-    for one in result.get("Vulnerabilities") or ():
+    for one in entries(result, "Vulnerabilities"):
         yield Weakness(
             id=needed(one, "VulnerabilityID"),
             level=level(text(one, "Severity")),
@@ -190,7 +191,7 @@ def _weaknesses(result: Mapping[str, Any]) -> Iterator[Weakness]:
             url=text(one, "PrimaryURL"),
             path=text(one, "PkgPath") or (target if result.get("Class") == "lang-pkgs" else ""),
         )
-    for one in result.get("Secrets") or ():
+    for one in entries(result, "Secrets"):
         # Its lines and its match are left where they are.
         line = int(one.get("StartLine") or 0)
         yield Weakness(

@@ -14,7 +14,7 @@ from homeport.errors import DefinitionError, UsageError
 from homeport.init import plan as planning
 from homeport.init.plan import Known
 from homeport.report.console import make_console, show_warnings
-from homeport.report.document import check_json, write_json
+from homeport.report.document import check_file, write_json
 
 SCHEMA = "homeport.init/1"
 
@@ -36,7 +36,7 @@ def run(request: Request) -> int:
     written to.
     """
     if request.json:
-        check_json(request.json)
+        check_file(request.json, "--json")
     console = make_console(sys.stderr if request.json == "-" else sys.stdout)
     plan = planning.make(_known(request.root), tasks=request.tasks)
     for name in plan.kept:

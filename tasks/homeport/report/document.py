@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
+import tempfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -53,22 +55,34 @@ def write_json(path: str, document: dict[str, Any]) -> None:
         write_text(Path(path), text)
 
 
-def make_folder(path: Path) -> None:
-    """Make a folder for reports, before the work whose report it is to hold. Raises UsageError."""
+def make_folder(path: Path, option: str = "--report") -> None:
+    """Make a folder for reports, before the work whose report it is to hold, and try to write there.
+
+    Raises UsageError.
+    """
+    doing = "made"
     try:
         path.mkdir(parents=True, exist_ok=True)
+        doing = "written to"
+        with tempfile.TemporaryFile(dir=path):
+            pass
     except OSError as error:
         raise UsageError(
-            f"The folder {str(path)!r} can't be made: {error.strerror}.", hint="Choose another --report."
+            f"The folder {str(path)!r} can't be {doing}: {error.strerror}.", hint=f"Choose another {option}."
         ) from error
 
 
-def check_json(path: str) -> None:
-    """Raise UsageError, before the work, for a ``--json`` that can't become a file."""
-    if path != "-":
-        make_folder(Path(path).parent)
-        if Path(path).is_dir():
-            raise UsageError(f"--json {path!r} is a folder.", hint="Name a file, or '-' for standard output.")
+def check_file(path: str, option: str) -> None:
+    """Raise UsageError, before the work, for a path that can't become a file; ``-`` is standard output."""
+    if path == "-":
+        return
+    if Path(path).is_dir():
+        raise UsageError(f"{option} {path!r} is a folder.", hint="Name a file, or '-' for standard output.")
+    # One that is there may be written though its folder may not: /dev/null.
+    if not Path(path).exists():
+        make_folder(Path(path).parent, option)
+    elif not os.access(path, os.W_OK):
+        raise UsageError(f"The file {path!r} can't be written.", hint=f"Choose another {option}.")
 
 
 def file_name(text: str) -> str:

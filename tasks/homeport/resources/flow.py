@@ -14,7 +14,7 @@ from homeport.errors import EXIT_FAILED, DefinitionError, HomeportError
 from homeport.model.tiers import Policy
 from homeport.report.console import make_console, show_warnings
 from homeport.report.difference import show_difference
-from homeport.report.document import check_json, write_json
+from homeport.report.document import check_file, write_json
 from homeport.resources import plan as planning
 from homeport.resources import proof, show, verify
 from homeport.resources.host import Host, parse_host
@@ -46,7 +46,7 @@ def run(request: Request) -> int:
     """
     console = make_console(sys.stderr if request.json == "-" else sys.stdout)
     if request.json:
-        check_json(request.json)
+        check_file(request.json, "--json")
     host = parse_host(request.host) if request.host else None
     found = compose.read(request.cwd, request.files, request.environment)
     if not found.project.services:

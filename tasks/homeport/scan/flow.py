@@ -20,7 +20,7 @@ from homeport.model.config import ScanConfig
 from homeport.model.finding import Finding
 from homeport.model.vulnerability import limit
 from homeport.report.console import make_console, show_warnings
-from homeport.report.document import check_json, make_folder, write_json
+from homeport.report.document import check_file, make_folder, write_json
 from homeport.scan import baseline, images, leaks, page, results, sarif, sboms, show, verdict
 from homeport.scan.hits import Hit, of_repository
 from homeport.scan.images import Looked
@@ -93,10 +93,13 @@ def run(request: Request) -> int:
 def _gate(request: Request) -> Gate:
     """What counts. Everything that can be wrong with the request is found here, before a long scan."""
     config = request.config
-    for path in filter(None, (request.json, request.sarif)):
-        check_json(path)
-    for folder in filter(None, (request.report, request.sbom)):
-        make_folder(Path(folder))
+    written = (("--json", request.json), ("--sarif", request.sarif))
+    for option, path in (*written, ("--write-baseline", request.write_baseline)):
+        if path:
+            check_file(path, option)
+    for option, folder in (("--report", request.report), ("--sbom", request.sbom)):
+        if folder and not request.dry_run:
+            make_folder(Path(folder), option)
     verdict.check(config.ignore)
     return Gate(
         limit(config.severity, "--severity or severity under [scan]"),

@@ -18,7 +18,7 @@ from homeport.engine.scanner import Ready, Report
 from homeport.model.vulnerability import Level, Weakness
 from homeport.sources import cache
 
-_FORM = 1
+_FORM = 2
 """A new number for a new form of what is kept, or of what a scanner is asked."""
 _DAYS = 30
 """Databases are replaced several times a day: what is older is of no use to anybody."""

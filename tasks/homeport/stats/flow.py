@@ -23,7 +23,7 @@ from homeport.errors import (
 from homeport.model.finding import Severity
 from homeport.model.tiers import Policy, cores_of
 from homeport.report.console import make_console, show_warnings
-from homeport.report.document import check_json, make_folder, write_json
+from homeport.report.document import check_file, make_folder, write_json
 from homeport.report.words import plural, seconds
 from homeport.stats import advice, page, show
 from homeport.stats.measure import Seen, services
@@ -74,7 +74,7 @@ def run(request: Request) -> int:
     """
     check(request)
     if request.json:
-        check_json(request.json)
+        check_file(request.json, "--json")
     if request.report:
         make_folder(Path(request.report))
     console = make_console(sys.stderr if request.json == "-" else sys.stdout)

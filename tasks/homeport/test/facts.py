@@ -78,7 +78,9 @@ def read(
         document = resolved.result()
     wanted = definition.requested if definition else ()
     tested = {
-        name: _tested(definition.targets[name], root, folders.get(name, "")) for name in wanted if definition
+        name: subject_of(definition.targets[name], root, folders.get(name, ""))
+        for name in wanted
+        if definition
     }
     tags = {name: tag for name in wanted if definition for tag in definition.targets[name].tags[:1]}
     if document and len(tags) < len(wanted):
@@ -121,9 +123,12 @@ def _integration(root: Path) -> tuple[str, ...]:
     return ("tests/integration",) if (root / "tests" / "integration").is_dir() else ()
 
 
-def _tested(target: Target, root: Path, folder: str) -> Subject:
+def subject_of(target: Target, root: Path, folder: str) -> Subject:
+    """What the files say of a target; ``folder`` is the one with its tests, if somebody named it."""
     context = root / target.context
     path = context / target.dockerfile
+    if path.name == "Dockerfile" and not path.exists():
+        path = path.with_name("dockerfile")  # buildx takes either name
     text = target.inline_dockerfile
     if text is None:
         try:

@@ -17,7 +17,7 @@ from homeport.model.checks import Check, Outcome, ok
 from homeport.model.config import BuildConfig, ChecksConfig
 from homeport.report import junit
 from homeport.report.console import make_console, show_warnings
-from homeport.report.document import check_json, make_folder, write_json, write_text
+from homeport.report.document import check_file, make_folder, write_json, write_text
 from homeport.report.words import plural
 from homeport.sources.mounted import Sources
 from homeport.test import facts as reading
@@ -84,8 +84,11 @@ def knows_start_interval(engine: str) -> bool:
 
 def check(request: Request) -> None:
     """Find whatever is wrong with a request before anything is built. Raises HomeportError."""
-    for path in filter(None, (request.json, request.junit)):
-        check_json(path)
+    for option, path in (("--json", request.json), ("--junit", request.junit)):
+        if path:
+            check_file(path, option)
+    if request.report and not request.dry_run:
+        make_folder(Path(request.report))
     if request.junit == "-":
         raise UsageError("--junit is a file.", hint="Standard output is for --json -.")
     if not request.config.start or not request.config.limit:
@@ -111,8 +114,6 @@ def run(request: Request) -> int:
         if request.json:
             write_json(request.json, show.plan_document(plan.units, plan.trial, plan.probes, plan.paths))
         return 0
-    if request.report:
-        make_folder(Path(request.report))
     warnings += stack.sweep()
     show_warnings(warnings, console)
     checks: list[Check] = []

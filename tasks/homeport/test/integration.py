@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
-from homeport.engine import process
+from homeport.engine import owner, process
 from homeport.errors import EnvironmentProblem, UsageError
 from homeport.model.checks import Check, Outcome
 from homeport.test.stack import Stack
@@ -56,7 +56,8 @@ def run(paths: Sequence[str], root: Path, stack: Stack, seconds: float) -> list[
     with tempfile.TemporaryDirectory(prefix="homeport-test-") as folder:
         results = Path(folder) / "junit.xml"
         argv = [sys.executable, "-m", "pytest", f"--junitxml={results}", "--", *paths]
-        code, said = process.limited(argv, seconds=seconds, cwd=root, env={VARIABLE: encoded(stack)})
+        env = {VARIABLE: encoded(stack), **owner.variables()}
+        code, said = process.limited(argv, seconds=seconds, cwd=root, env=env)
         checks = _read(results)
     took, log = time.monotonic() - began, tuple(said.splitlines()[-_LOG_LINES:])
     if code is None:

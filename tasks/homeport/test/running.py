@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from homeport.engine import buildx
+from homeport.engine import buildx, owner
 from homeport.engine.process import Child
 from homeport.engine.waiting import result_of
 from homeport.model.checks import Check, Outcome
@@ -73,7 +73,8 @@ class Running:
             with self._lock:
                 if self._stopped:
                     return Check("unit", unit.target, Outcome.LEFT_OUT, 0.0, "given up")
-                child = Child(argv, cwd=self._facts.root, env=buildx.BUILD_ENVIRONMENT)
+                env = {**buildx.BUILD_ENVIRONMENT, **owner.variables()}
+                child = Child(argv, cwd=self._facts.root, env=env)
                 self._children.add(child)
 
             def feed(message: dict[str, Any]) -> None:
