@@ -28,6 +28,10 @@ from homeport.engine.signals import STOP_SIGNALS  # noqa: E402
 hypothesis.settings.register_profile("homeport", deadline=None)
 hypothesis.settings.load_profile("homeport")
 
+# A shell gives its background jobs an ignored SIGINT, CI may run the tests as one, and programs inherit it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 pytest_plugins = ["engine_fixtures", "skip_repository", "live_stack"]
 
 

@@ -244,8 +244,6 @@ def test_interrupted_leaves_nothing_running(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         encoding="utf-8",
-        # A shell gives its background jobs an ignored SIGINT, and CI may run the tests as one.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     )
     try:
         wait_until(lambda: len([pid for pid in processes_with(mark) if pid != process.pid]) >= 2)

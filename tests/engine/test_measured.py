@@ -22,6 +22,8 @@ from homeport.engine import owner
 
 FILES = {
     ".gitignore": "junk/\n.env\n",
+    # Other tests run at the same time: the machine never is idle.
+    "homeport.toml": "[bench]\nsettle = 0\n",
     "base/Dockerfile": "FROM TINY\nRUN sleep 0.3 && echo base > /base\n",
     "web/Dockerfile": "FROM base\nCOPY . /www/\nCMD exec httpd -f -p 8080 -h /www\n",
     "web/index.html": "<p>web</p>\n",

@@ -278,8 +278,6 @@ def test_nothing_is_left_of_a_test_that_is_stopped(repository: Repository, numbe
     process = subprocess.Popen(
         argv,
         cwd=repository.folder,
-        # A shell gives its background jobs an ignored SIGINT, and CI may run the tests as one.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
         **pipes,
     )
     assert process.stdout is not None

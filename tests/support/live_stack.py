@@ -25,7 +25,7 @@ TRAFFIC = Path(__file__).resolve().parent / "traffic"
 _ASK = (
     r"[[ $$0 =~ //([^:]+):([0-9]+)(/.*) ]] && exec 3<>/dev/tcp/$${BASH_REMATCH[1]}/$${BASH_REMATCH[2]} && "
     r"printf 'GET %s HTTP/1.0\r\n\r\n' $${BASH_REMATCH[3]} >&3 && "
-    "read -r line <&3 && [[ $$line == *' 200 '* ]]"
+    "read -r line <&3 && echo $$line && [[ $$line == *' 200 '* ]]"
 )
 CHECK = ["CMD", "bash", "-c", _ASK, "http://127.0.0.1:8000/health"]
 """A health check as people write it with curl, which not every image has.
