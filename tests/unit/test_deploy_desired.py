@@ -12,12 +12,7 @@ import pytest
 
 from homeport.deploy.desired import (
     CONFIG_LABEL,
-    FRONT,
-    REPLICA,
-    ROLE_LABEL,
-    SERVICE_LABEL,
     SLOTS_LABEL,
-    STACK_LABEL,
     Desired,
     Front,
     ReplicaSet,
@@ -25,6 +20,7 @@ from homeport.deploy.desired import (
     front_name,
 )
 from homeport.deploy.haproxy import host_of
+from homeport.model.roles import FRONT, REPLICA, ROLE_LABEL, SERVICE_LABEL, STACK_LABEL
 from homeport.model.stack import parse_stack, seconds_of
 
 Spec = dict[str, Any]

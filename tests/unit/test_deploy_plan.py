@@ -8,10 +8,6 @@ import pytest
 
 from homeport.deploy.desired import (
     CONFIG_LABEL,
-    FRONT,
-    REPLICA,
-    ROLE_LABEL,
-    SERVICE_LABEL,
     SLOTS_LABEL,
     Desired,
     ReplicaSet,
@@ -21,6 +17,7 @@ from homeport.deploy.haproxy import Route
 from homeport.deploy.plan import Action, DeployPlan, Running, Step, make, sort
 from homeport.engine.containers import SERVICE_LABEL as COMPOSE_SERVICE
 from homeport.engine.containers import Container
+from homeport.model.roles import FRONT, REPLICA, ROLE_LABEL, SERVICE_LABEL
 from homeport.model.stack import Stack, parse_stack
 
 Spec = dict[str, Any]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import os
 import shutil
 import time
@@ -11,7 +10,7 @@ from typing import Any
 
 from homeport.bench.builds import PARALLEL
 from homeport.bench.work import StepFailed, Value, Work
-from homeport.engine import images, process
+from homeport.engine import images, process, registry
 from homeport.report.words import one_line, plural
 
 REGISTRY_VARIABLE = "REGISTRY_IMAGE"
@@ -71,19 +70,8 @@ class Fresh:
         if not said:
             raise StepFailed("the registry has no port")
         end = time.monotonic() + _START_SECONDS
-        while not _answers(said[0]):
+        while registry.ask(said[0]).state != "ok":
             if time.monotonic() > end:
                 raise StepFailed(f"the registry doesn't answer within {_START_SECONDS:.0f} s")
             time.sleep(0.2)
         return said[0]
-
-
-def _answers(address: str) -> bool:
-    connection = http.client.HTTPConnection(address, timeout=5)
-    try:
-        connection.request("GET", "/v2/")
-        return connection.getresponse().status == 200
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()

@@ -21,12 +21,7 @@ from typing import Any
 from homeport.deploy.haproxy import host_of, slots_for
 from homeport.model.graph import batches
 from homeport.model.reference import kept_name
-from homeport.model.roles import FRONT as FRONT
-from homeport.model.roles import HOOK as HOOK
-from homeport.model.roles import REPLICA as REPLICA
-from homeport.model.roles import ROLE_LABEL as ROLE_LABEL
-from homeport.model.roles import SERVICE_LABEL as SERVICE_LABEL
-from homeport.model.roles import STACK_LABEL as STACK_LABEL
+from homeport.model.roles import FRONT, HOOK, REPLICA, ROLE_LABEL, SERVICE_LABEL, STACK_LABEL
 from homeport.model.stack import PARTNER_KEYS, Service, Stack
 
 CONFIG_LABEL = "io.homeport.config"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from homeport.deploy.desired import SERVICE_LABEL
 from homeport.deploy.plan import Action, Step
 from homeport.deploy.work import Work, at_once
 from homeport.engine import containers
+from homeport.model.roles import SERVICE_LABEL
 
 
 def finish(work: Work) -> None:

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
-from homeport.deploy.desired import CONFIG_LABEL, Desired, Front, ReplicaSet
+from homeport.deploy.desired import (
+    CONFIG_LABEL,
+    Desired,
+    Front,
+    ReplicaSet,
+)
 from homeport.deploy.facts import DeployFacts
 from homeport.deploy.plan import Running
 from homeport.deploy.succession import own_name

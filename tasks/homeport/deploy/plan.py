@@ -9,11 +9,6 @@ from typing import Any
 
 from homeport.deploy.desired import (
     CONFIG_LABEL,
-    FRONT,
-    HOOK,
-    REPLICA,
-    ROLE_LABEL,
-    SERVICE_LABEL,
     SLOTS_LABEL,
     Desired,
     Front,
@@ -23,6 +18,7 @@ from homeport.deploy.haproxy import Route
 from homeport.deploy.succession import takes
 from homeport.engine.containers import Container
 from homeport.model import graph
+from homeport.model.roles import FRONT, HOOK, REPLICA, ROLE_LABEL, SERVICE_LABEL
 from homeport.model.stack import START_FIRST, STOP_FIRST, Service, Stack
 
 

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping
 
 from homeport.deploy import facts
 from homeport.deploy import front as fronts
-from homeport.deploy.desired import FRONT, REPLICA, ROLE_LABEL
 from homeport.deploy.front import FRONT_SECONDS, LiveFront
 from homeport.deploy.haproxy import Route
 from homeport.deploy.plan import Running
@@ -20,6 +19,7 @@ from homeport.engine import containers, gate
 from homeport.engine.containers import Container, ContainerProblem
 from homeport.errors import HomeportError
 from homeport.model.release import Deployed
+from homeport.model.roles import FRONT, REPLICA, ROLE_LABEL
 from homeport.model.stack import Service
 
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from homeport.deploy.desired import FRONT, REPLICA, ROLE_LABEL, Desired
+from homeport.deploy.desired import Desired
 from homeport.engine.containers import Container
 from homeport.model.ports import Published, address_of
+from homeport.model.roles import FRONT, REPLICA, ROLE_LABEL
 from homeport.model.stack import Stack
 
 ADOPTED = "before-homeport"

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from homeport.deploy import restore
-from homeport.deploy.desired import FRONT, REPLICA, ROLE_LABEL, SERVICE_LABEL
 from homeport.deploy.front import FRONT_SECONDS, LiveFront
 from homeport.deploy.plan import Action, Running, Step
 from homeport.deploy.work import Done, Work, at_once, target
 from homeport.engine import containers, gate
 from homeport.engine.containers import Container, ContainerProblem
 from homeport.errors import HomeportError
+from homeport.model.roles import FRONT, REPLICA, ROLE_LABEL, SERVICE_LABEL
 
 
 def undo(work: Work) -> tuple[str, ...]:

@@ -9,21 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from homeport.deploy.desired import (
-    HOOK,
-    REPLICA,
-    ROLE_LABEL,
-    SERVICE_LABEL,
-    Desired,
-    Front,
-    ReplicaSet,
-)
+from homeport.deploy.desired import Desired, Front, ReplicaSet
 from homeport.deploy.front import LiveFront
 from homeport.deploy.plan import DeployPlan, Running, Step
 from homeport.engine import compose, containers, images
 from homeport.engine.containers import Container, ContainerProblem
 from homeport.errors import HomeportError
 from homeport.model.release import Release
+from homeport.model.roles import HOOK, REPLICA, ROLE_LABEL, SERVICE_LABEL
 from homeport.model.stack import Service, Stack
 
 _AT_ONCE = 8

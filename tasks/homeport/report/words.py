@@ -13,12 +13,7 @@ def seconds(value: float) -> str:
 
 def size(count: int) -> str:
     """Bytes in decimal units, as Docker shows them: ``0 B``, ``12.3 kB``, ``4.0 MB``."""
-    value = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if value < 1000 or unit == "GB":
-            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
-        value /= 1000
-    raise AssertionError("unreachable")
+    return _in_steps(count, 1000, ("B", "kB", "MB", "GB"))
 
 
 def plural(count: int, word: str) -> str:
@@ -45,9 +40,13 @@ def short_digest(digest: str) -> str:
 
 def binary_size(count: int) -> str:
     """Bytes in steps of 1024, as limits of memory are counted: ``0 B``, ``12.3 MiB``, ``2.0 GiB``."""
-    value = float(count)
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if value < 1024 or unit == "GiB":
-            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
-        value /= 1024
-    raise AssertionError("unreachable")
+    return _in_steps(count, 1024, ("B", "KiB", "MiB", "GiB"))
+
+
+def _in_steps(count: int, step: int, units: tuple[str, ...]) -> str:
+    value, unit = float(count), units[0]
+    for following in units[1:]:
+        if value < step:
+            break
+        value, unit = value / step, following
+    return f"{value:.0f} {unit}" if unit == units[0] else f"{value:.1f} {unit}"
