@@ -25,7 +25,7 @@ def kill_after(stack: LiveStack, event: str) -> str:
         if line.split()[2:3] == [event]:
             break
     process.send_signal(signal.SIGKILL)
-    process.communicate(timeout=30)
+    process.communicate(timeout=90)
     assert process.returncode == -signal.SIGKILL, "".join(said)
     return "".join(said)
 

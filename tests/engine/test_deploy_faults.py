@@ -35,7 +35,7 @@ def front_of(stack: LiveStack) -> str:
 
 def new_replica(stack: LiveStack, before: list[str]) -> str:
     """The replica that a deploy has just started."""
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60
     while time.monotonic() < end:
         states = stack.containers()
         for name in stack.replicas():

@@ -177,7 +177,7 @@ def test_ctrl_c_shows_what_was_seen_so_far(pressed: tuple[Path, str]) -> None:
     try:
         time.sleep(5)
         os.kill(process.pid, signal.SIGINT)
-        said, errors = process.communicate(timeout=30)
+        said, errors = process.communicate(timeout=90)
     finally:
         process.kill()
     assert process.returncode == 130, errors

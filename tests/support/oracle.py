@@ -115,10 +115,14 @@ def observe_all(
 
 
 def _observe(cases: Sequence[Case], folder: Path, session: DockerSession) -> dict[str, Observed]:
-    """Ask about cases of the same environment, again if somebody empties the engine's cache meanwhile."""
+    """Ask about cases of the same environment; again, in new folders, what isn't as the table has it.
+
+    The engine may lose any part of its cache, and one case alone is built again then, whatever its control
+    says. What is really wrong is wrong each time.
+    """
     seen: dict[str, Observed] = {}
     for attempt in range(TRIES):
-        left = [case for case in cases if case.name not in seen]
+        left = [case for case in cases if case.name not in seen or problem(case, seen[case.name])]
         if left:
             found = _Round(left, folder.with_name(f"{folder.name}-{attempt}"), session).run()
             seen |= {name: each for name, each in found.items() if each is not None}
