@@ -247,6 +247,7 @@ class _Group:
         work, done = self._work, self._work.done[step.service]
         front = work.fronts.get(step.service)
         self.hook(step, "before")
+        work.make(step)
         began = time.monotonic()
         if front is not None and not step.new_front:
             done.held = True
