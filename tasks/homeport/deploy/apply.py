@@ -23,7 +23,7 @@ from homeport.errors import HomeportError
 from homeport.model.stack import CONTINUE, STOP_FIRST
 
 _AT_ONCE = 16
-_TCP_SECONDS = 1.0
+_TCP_SECONDS = 2.0
 
 
 class GateFailed(HomeportError):
