@@ -28,10 +28,9 @@ def rounds(actions: dict[str, Action], fronts: str, needs: dict[str, tuple[str, 
         for name, action in actions.items()
     }
     plan = DeployPlan("shop", steps, {name: needs.get(name, ()) for name in steps})
-    work = Work(
-        plan, Stack("shop", {}, {}), Desired("shop", {}, {}, {}), {}, cast("Any", dict.fromkeys(fronts.split())),
-        Path(), lambda event: None, 1.0, 600.0,
-    )  # fmt: skip
+    stack, wanted = Stack("shop", {}, {}), Desired("shop", {}, {}, {})
+    held: Any = dict.fromkeys(fronts.split())
+    work = Work(plan, stack, wanted, {}, held, Path(), lambda event: None, 1.0, 600.0)
     sorter = TopologicalSorter(plan.needs)
     sorter.prepare()
     running: dict[Future[None], tuple[str, ...]] = {}
