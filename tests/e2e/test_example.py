@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+import scanner_stand_in as stand_in
 from engine_fixtures import DockerSession, RunHomeport, compose_services, docker
 from example_stack import Example, make_example
 
@@ -65,6 +67,47 @@ def test_build_start_ask_and_take_away(
         smoke = example.run(sys.executable, "smoke.py")
         assert smoke.returncode == 0, smoke.stdout + smoke.stderr
 
+    left = docker_session.find()
+    kinds = ("container", "network", "volume")
+    assert {kind: left.get(kind) for kind in kinds} == {kind: before.get(kind) for kind in kinds}
+
+
+CHAIN = ("init", "ci.generate", "build --parallel", "test", "scan", "deploy --zero-downtime")
+"""What a newcomer types, one after the other; each has to work by what the one before it left."""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the scanner's stand-in is a script with a #! line")
+def test_the_whole_chain_from_nothing(
+    example: Example, run_homeport: RunHomeport, docker_session: DockerSession, tmp_path: Path
+) -> None:
+    """The scanner is a stand-in with a minor finding: databases of vulnerabilities come from the network."""
+    before = docker_session.find()
+    scanner = stand_in.trivy(tmp_path / "scanner", stand_in.MINOR)
+    variables = {**example.variables, "PATH": os.pathsep.join([str(scanner.bin), os.environ["PATH"]])}
+    (example.folder / "homeport.toml").unlink()
+    for words in ("init --quiet --initial-branch main", "add --all", "commit --quiet --message first"):
+        example.works("git", "-c", "user.name=test", "-c", "user.email=test@example.org", *words.split())
+
+    said = {}
+    try:
+        for command in CHAIN:
+            done = run_homeport(command.split(), example.folder, variables)
+            assert done.returncode == 0, f"homeport {command}\n{done.stdout}\n{done.stderr}"
+            said[command] = done.stdout
+        smoke = example.run(sys.executable, "smoke.py")
+        assert smoke.returncode == 0, smoke.stdout + smoke.stderr
+        checked = run_homeport(["ci.generate", "--check"], example.folder, variables)
+        assert checked.returncode == 0, checked.stdout
+        status = run_homeport(["status", "--json", "-"], example.folder, variables)
+        assert status.returncode == 0, status.stdout + status.stderr
+    finally:
+        down = run_homeport(["down", "--volumes"], example.folder, variables)
+    assert down.returncode == 0, down.stderr
+
+    assert (example.folder / ".github" / "workflows" / "docker-deploy.yml").is_file()
+    assert "warning" not in said["test"].lower()
+    assert said["scan"].splitlines()[-1].startswith("18 images: nothing at or above high")
+    assert len([call for call in scanner.calls if any("sha256:" in word for word in call["words"])]) == 18
     left = docker_session.find()
     kinds = ("container", "network", "volume")
     assert {kind: left.get(kind) for kind in kinds} == {kind: before.get(kind) for kind in kinds}
