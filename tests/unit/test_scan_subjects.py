@@ -90,8 +90,8 @@ def test_a_service_with_dots_has_the_name_of_its_target_too(tmp_path: Path) -> N
     names = ("my_api", "my.api", "my.web")
     assert [one.target for one in of_services(document, names, tmp_path, "")] == ["my.api", "my_web"]
     both = {"services": {"a.b": {"image": "a"}, "a_b": {"image": "b"}}}
-    for names in ((), ("a.b", "a_b")):
-        assert [one.reference for one in of_services(both, names, tmp_path, "")] == ["a", "b"]
+    for chosen in ([], ["a.b", "a_b"]):
+        assert [one.reference for one in of_services(both, chosen, tmp_path, "")] == ["a", "b"]
     with pytest.raises(UsageError) as caught:
         of_services(document, ["my.apu"], tmp_path, "")
     assert caught.value.cause == "did you mean 'my.api'?"
