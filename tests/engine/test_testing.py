@@ -398,6 +398,7 @@ def test_a_build_that_fails_is_no_pass(repository: Repository) -> None:
     found = repository.test("--only", "unit", "--keep-going", code=1)
     outcomes = {check["name"]: check["outcome"] for check in found["checks"]}
     assert outcomes == {"api": "passed", "web": "left out"}
+    assert "error: What was tested is well, but this can't be built: web." in found["said"]
 
 
 def test_a_name_in_env_does_not_make_it_the_stack_that_runs(repository: Repository) -> None:

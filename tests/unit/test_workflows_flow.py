@@ -335,6 +335,14 @@ def test_a_folder_that_no_workflow_can_name(
     )
 
 
+def test_a_folder_without_git_is_told_so(folder: Path, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "git repository" not in call("--dry-run").out
+    monkeypatch.setattr(git, "place", lambda cwd: None)
+    shown = call()
+    assert (shown.code, shown.out.count("warning: This folder is in no git repository")) == (0, 1)
+    assert BUILD in tree(folder)
+
+
 def test_gitlab_has_one_file(folder: Path, call: Call) -> None:
     (folder / "homeport.toml").write_text('[ci]\nname = "shop"\n', encoding="utf-8")
     shown = call("--provider", "gitlab")

@@ -261,8 +261,8 @@ def _definition_error(
     if "couldn't find a bake definition" in said:
         return DefinitionError(
             f"There is no bake file and no Compose file in {cwd}.",
-            hint="Run this in your repository's root, or name the file with --file. Bake looks for "
-            "docker-bake.hcl, docker-bake.json, compose.yaml, compose.yml and docker-compose.yml.",
+            hint="Run this in your repository's root, or name the file: files under [build] in "
+            "homeport.toml, or --file where a command has it. Bake looks for docker-bake.hcl, docker-bake.json, compose.yaml, compose.yml and docker-compose.yml.",
         )
     if "failed to find target default" in said and not names:
         return DefinitionError(
