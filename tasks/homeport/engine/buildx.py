@@ -262,7 +262,8 @@ def _definition_error(
         return DefinitionError(
             f"There is no bake file and no Compose file in {cwd}.",
             hint="Run this in your repository's root, or name the file: files under [build] in "
-            "homeport.toml, or --file where a command has it. Bake looks for docker-bake.hcl, docker-bake.json, compose.yaml, compose.yml and docker-compose.yml.",
+            "homeport.toml, or --file where a command has it. Bake looks for docker-bake.hcl, "
+            "docker-bake.json, compose.yaml, compose.yml and docker-compose.yml.",
         )
     if "failed to find target default" in said and not names:
         return DefinitionError(
