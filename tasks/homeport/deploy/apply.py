@@ -23,7 +23,6 @@ from homeport.errors import HomeportError
 from homeport.model.stack import CONTINUE, STOP_FIRST
 
 _AT_ONCE = 16
-_TCP_SECONDS = 2.0
 
 
 class GateFailed(HomeportError):
@@ -256,13 +255,9 @@ class _Group:
             done.held = True
             work.event(step.service, "hold")
             front.hold()
-            # Everybody waits meanwhile, so not for connections that stay open until the service ends them.
-            service = work.service(step)
-            limit = min(service.drain, service.stop_grace)
-            if left := front.drain(front.route.group, limit, front.http):
+            left, limit = front.end_held()
+            if left:
                 work.event(step.service, "cut", f"{left} still in flight after {limit:.0f} s")
-            # A conversation by TCP is in flight until somebody hangs up: short ones get a moment for that.
-            front.drain(front.route.group, min(limit, _TCP_SECONDS))
         self._stop_old(step)
         if front is not None and step.new_front:
             done.held = True
