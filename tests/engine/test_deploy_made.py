@@ -71,8 +71,7 @@ def test_callers_wait_while_the_last_release_comes_back_after_a_kill(stack: Make
     made.homeport("deploy", "--zero-downtime")
     made.change("app", VERSION="2")
     killed_at(made, "switch")
-    made.compose["services"]["app"] |= BAD
-    made.change("app", VERSION="3")
+    made.change("app", VERSION="3", HEALTH="bad")
     with made.load(rate=40, kinds="new,post") as load:
         made.homeport("deploy", "--gate", "5", code=3)
     assert load.failures == []
