@@ -103,6 +103,19 @@ def test_ports_that_are_swapped_are_no_circle() -> None:
     assert all(step.swaps for step in found.steps.values())
 
 
+def test_services_that_swap_their_ports_wait_for_what_any_of_them_needs() -> None:
+    text = document(a=api(8001, depends_on={"c": {}}), b=api(8000), c=writer())
+    found = plan(text, {"a": fronted("a", 8000), "b": fronted("b", 8001)})
+    assert found.batches == (("c",), ("a", "b"))
+
+
+def test_one_that_swaps_its_port_does_not_wait_for_what_waits_for_it() -> None:
+    text = document(a=api(8001, depends_on={"c": {}}), b=api(8000), c={**writer(), "depends_on": {"b": {}}})
+    found = plan(text, {"a": fronted("a", 8000), "b": fronted("b", 8001)})
+    assert found.needs["b"] == ()
+    assert set(found.needs["a"]) == {"b", "c"}
+
+
 def test_in_a_rollback_what_came_later_goes_before_what_comes_back() -> None:
     found = plan(document(app=api()), {"web": fronted("web", 8000)}, whole=False, leaving=("web",))
     assert found.steps["web"].action is Action.REMOVED

@@ -13,7 +13,7 @@ from rich.console import Console
 from homeport.deploy import notes, shared, show
 from homeport.deploy.apply import forward
 from homeport.deploy.facts import DeployFacts
-from homeport.deploy.finish import finish
+from homeport.deploy.finish import finish, settle
 from homeport.deploy.front import LiveFront
 from homeport.deploy.haproxy import Route
 from homeport.deploy.hooks import Hooks
@@ -94,6 +94,8 @@ def _attempt(
         hooks.run("before", request.before)
         forward(work)
         hooks.run("after", request.after)
+        # Before it is written down: what is a release needs nothing done any more, says the next command.
+        settle(work)
     except (HomeportError, KeyboardInterrupt) as error:
         made, failure = _failed(work, error, lambda end: _release(request, found, work, goal, started, end))
         failure.__cause__ = error
@@ -161,6 +163,7 @@ def _failed(
     detail = "\n".join(filter(None, (error.detail, error.cause))) if isinstance(error, HomeportError) else ""
     services = (work.stack.services.get(name) for name in work.culprits)
     if any(service is not None and service.failure_action == PAUSE for service in services):
+        settle(work)
         notes.end(work.plan.stack)  # it is as somebody wants it to be then
         return release(Outcome.BROKEN), DeployBroken(
             f"{what} The deploy is paused.",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from homeport.deploy.plan import Action, Step
 from homeport.deploy.work import Work, at_once
 from homeport.engine import containers
+from homeport.engine.containers import ContainerProblem
 from homeport.model.roles import SERVICE_LABEL
 
 
@@ -21,6 +24,19 @@ def finish(work: Work) -> None:
     containers.remove([one.id for step in steps for one in step.plain])
 
 
+def settle(work: Work) -> None:
+    """Let no caller wait any more who finds nobody: nothing is about to come back from here on."""
+
+    def one(step: Step) -> None:
+        front = work.fronts.get(step.service)
+        if front is not None and work.done[step.service].switched:
+            # One that doesn't answer has no callers that wait, nor has it when it is started again.
+            with contextlib.suppress(ContainerProblem):
+                front.settle()
+
+    at_once(one, [work.plan.steps[name] for name in work.plan.changes])
+
+
 def _end_old(work: Work, step: Step) -> None:
     if step.action is Action.REMOVED:
         running = work.running[step.service]
@@ -35,12 +51,10 @@ def _end_old(work: Work, step: Step) -> None:
         return
     front, done = work.fronts.get(step.service), work.done[step.service]
     old = [one.id for one in work.old(step) if one.active and one.id not in done.stopped]
-    if front is not None and (old or done.switched):
-        front.revive()
-        front.settle()
     if front is not None and old:
         group = front.route.other
         work.event(step.service, "drain", step.before)
+        front.revive()
         left = front.drain(group, work.service(step).drain)
         front.retire(group)
         work.event(step.service, "drained", f"{left} still in flight were cut" if left else "")

@@ -19,6 +19,8 @@ POLL_SECONDS = 0.1
 RESOLVE_SECONDS = 15.0
 FRONT_SECONDS = 5.0
 """How long a front that is replaced may finish what it has in flight: its ports are taken so long."""
+TCP_SECONDS = 2.0
+"""A conversation by TCP is in flight until somebody hangs up: so long a short one may take while all wait."""
 _AT_ONCE = 8
 
 
@@ -176,6 +178,17 @@ class LiveFront:
             if left == 0 or time.monotonic() >= end:
                 return left or 0
             time.sleep(POLL_SECONDS)
+
+    def end_held(self) -> tuple[int, float]:
+        """Wait until what is in flight has ended, while everybody else waits for that.
+
+        Not for connections that stay open until the service ends them. Returns how many requests still are in
+        flight, and after how many seconds.
+        """
+        limit, group = min(self.service.drain, self.service.stop_grace), self.route.group
+        left = self.drain(group, limit, self.http)
+        self.drain(group, min(limit, TCP_SECONDS), {*self.ports} - self.http)
+        return left, limit
 
     def retire(self, group: str) -> None:
         """Let go of a group whose containers are about to stop."""

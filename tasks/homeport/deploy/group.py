@@ -18,9 +18,6 @@ from homeport.engine.gate import Verdict
 from homeport.errors import HomeportError
 from homeport.model.stack import STOP_FIRST
 
-_TCP_SECONDS = 2.0
-"""How long conversations by TCP may go on after the last request by HTTP, while callers are held."""
-
 
 class GateFailed(HomeportError):
     """A new replica may not get traffic."""
@@ -128,13 +125,9 @@ class Group:
             done.held = True
             work.event(step.service, "hold")
             front.hold()
-            # Everybody waits meanwhile, so not for connections that stay open until the service ends them.
-            service = work.service(step)
-            limit = min(service.drain, service.stop_grace)
-            if left := front.drain(front.route.group, limit, front.http):
+            left, limit = front.end_held()
+            if left:
                 work.event(step.service, "cut", f"{left} still in flight after {limit:.0f} s")
-            # A conversation by TCP is in flight until somebody hangs up: short ones get a moment for that.
-            front.drain(front.route.group, min(limit, _TCP_SECONDS))
         self._stop_old(step)
         if front is not None and step.new_front:
             done.held = True

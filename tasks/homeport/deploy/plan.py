@@ -181,11 +181,17 @@ def make(
         steps[old] = replace(steps[old], first=True)
         needs |= {old: (), **{heir: (*needs[heir], old) for heir in heirs}}
     moved = _moved(stack, wanted, steps, running)
+    taken_from = {name: [old for heir, old in moved if heir == name] for name in steps}
     for heir, old in moved:
-        if heir in graph.closure({name: [b for a, b in moved if a == name] for name in steps}, [old]):
+        if heir in graph.closure(taken_from, [old]):
             steps[heir] = replace(steps[heir], swaps=True)
         elif heir not in graph.closure(needs, [old]):
             needs[heir] = (*needs[heir], old)
+    for name in (name for name, step in steps.items() if step.swaps):
+        circle = [
+            one for one in graph.closure(taken_from, [name]) if name in graph.closure(taken_from, [one])
+        ]
+        needs[name] = _shared_needs(name, circle, needs)
     warnings = [
         f"{heir} takes {what} of {old}, which goes first: with a gap until {heir} has passed."
         for old, heirs in handed.items()
@@ -195,6 +201,18 @@ def make(
     return DeployPlan(
         stack.name, steps, needs, _strays(steps, running), (*warnings, *_warnings(stack, steps))
     )
+
+
+def _shared_needs(
+    name: str, circle: Collection[str], needs: Mapping[str, tuple[str, ...]]
+) -> tuple[str, ...]:
+    """What one of a circle of services waits for that take one another's ports: what any of them needs.
+
+    Else one would have begun and wait for a port of another that can't begin yet.
+    """
+    others = (need for one in circle for need in needs[one] if need not in circle)
+    free = (need for need in others if not {*circle} & {*graph.closure(needs, [need])})
+    return tuple(dict.fromkeys((*needs[name], *free)))
 
 
 def _handed_over(

@@ -76,11 +76,14 @@ def _service(work: Work, name: str, deployed: Deployed, now: Mapping[str, Runnin
     _stop(one for one in others if one.labels.get(ROLE_LABEL) == FRONT)
     _names_back([*own, *([front] if front else [])], now)
     if not all(one.running for one in own):
+        held = _hold(work, name, front) if any(one.active for one in others) else None
         # Two must not do the same work, or write to the same files.
         _stop(others)
         containers.resume([one.id for one in own])
         verdict = gate.wait([one.id for one in own], work.gate_seconds)
         if verdict.problem:
+            if held is not None:
+                held.release()  # nothing comes that would be worth waiting for
             raise ContainerProblem(f"What ran in its last release doesn't pass its gate: {verdict.problem}.")
     if front is not None:
         _route(work, name, deployed, front)
@@ -88,16 +91,30 @@ def _service(work: Work, name: str, deployed: Deployed, now: Mapping[str, Runnin
     work.event(name, "undone", f"{deployed.replica_set} serves, as in the last release")
 
 
+def _live(work: Work, name: str, front: Container) -> LiveFront:
+    service = work.stack.services.get(name, Service(name, {}))
+    return LiveFront.of(front, service, fronts.read_routes({name: front.id}).get(name, Route()))
+
+
+def _hold(work: Work, name: str, front: Container | None) -> LiveFront | None:
+    """Let callers wait while what serves them stops, if there is a front that can; what is in flight ends."""
+    if front is None or not front.running:
+        return None
+    live = _live(work, name, front)
+    live.hold()
+    live.end_held()
+    return live
+
+
 def _route(work: Work, name: str, deployed: Deployed, front: Container) -> None:
     """Let a front, which may stand still, send everything to the replicas of the release."""
-    service = work.stack.services.get(name, Service(name, {}))
-    live = LiveFront.of(front, service, fronts.read_routes({name: front.id}).get(name, Route()))
+    live = _live(work, name, front)
     live.revive()
     if live.route.name == deployed.replica_set:
         live.again(deployed.replica_set, deployed.count)
         return
     live.back(deployed.replica_set)
-    live.drain(live.route.other, service.drain)
+    live.drain(live.route.other, live.service.drain)
 
 
 def _plain(work: Work, now: Mapping[str, Running]) -> list[str]:

@@ -106,6 +106,9 @@ def one(work: Work, step: Step) -> None:
         elif away:
             front.back(step.before)
             front.drain(front.route.other, work.service(step).drain)
+        elif done.stopped and step.before and not late:
+            # It runs, but the front may not have heard of it yet: who waits would be sent away.
+            front.again(step.before, 1)
         else:
             front.release()
     containers.remove(new)

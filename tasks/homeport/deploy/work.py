@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -113,9 +113,9 @@ class Work:
         return self.stack.services[step.service]
 
     def make(self, step: Step) -> None:
-        """Make a step's first containers ahead of :meth:`start`, if nothing but the engine is needed for it.
+        """Make a step's first containers ahead of :meth:`start`, so that callers needn't wait for that.
 
-        Where callers wait from here on, they needn't wait for Compose.
+        Where nothing but the engine is needed to start them, Compose isn't waited for at all.
         """
         one, count = target(step), self.service(step).portions[0]
         found = self.running.get(step.service, Running())
@@ -124,9 +124,10 @@ class Work:
         self.done[step.service].started = True
         self.name_images([one.name])
         compose.create(self.wanted.document, [one.name], self.cwd, {one.name: count})
-        self.made[one.name] = tuple(member.id for member in self.replicas(one))
+        if not compose.completes(self.wanted.document, one.name):
+            self.made[one.name] = tuple(member.id for member in self.replicas(one))
 
-    def start(self, steps: Iterable[Step], count: int = 0) -> None:
+    def start(self, steps: Sequence[Step], count: int = 0) -> None:
         """Start the replica sets of these steps: those that are there as they are, the others by Compose.
 
         So many of each, else their first portion.
@@ -149,14 +150,30 @@ class Work:
             if len(there) != one.count:
                 new[one.name] = wanted
                 continue
-            kept += [container.id for container in there[:wanted]]
             name = name_of(step)
             if name and step.front is None and there[0].name != name:
                 containers.rename(there[0].id, name)
-        containers.resume(kept)
+            raw = any(member.state == "created" for member in there)
+            if raw and compose.completes(self.wanted.document, one.name):
+                # A deploy that was killed made them. All of them: with fewer, Compose removes the others.
+                new[one.name] = one.count
+            else:
+                kept += [container.id for container in there[:wanted]]
+        self._resume(kept, [step.service for step in steps])
         if new:
             self.name_images(new)
             compose.up(self.wanted.document, new, self.cwd)
+
+    def _resume(self, kept: list[str], services: Sequence[str]) -> None:
+        try:
+            containers.resume(kept)
+        except ContainerProblem as error:
+            raise ContainerProblem(
+                f"The engine can't start {', '.join(services[:5])}.",
+                cause=error.cause,
+                hint="'homeport status' shows what runs.",
+                detail=error.detail,
+            ) from error
 
     def name_images(self, sets: Iterable[str]) -> None:
         """Give the images of new replica sets the names that they are kept by."""

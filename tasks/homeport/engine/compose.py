@@ -137,6 +137,20 @@ def create(
     _apply(document, ["create", "--no-recreate", "--no-build", *scale], services, cwd)
 
 
+def completes(document: Mapping[str, Any], service: str) -> bool:
+    """Whether Compose does more than the engine would when it starts a container of this service.
+
+    It puts secrets and configs into it that lie in no file, and runs the commands of ``post_start``.
+    """
+    spec = (document.get("services") or {}).get(service) or {}
+    given = any(
+        not ((document.get(kind) or {}).get(item.get("source")) or {}).get("file")
+        for kind in ("secrets", "configs")
+        for item in spec.get(kind) or ()
+    )
+    return given or bool(spec.get("post_start"))
+
+
 def _apply(document: Mapping[str, Any], words: Sequence[str], services: Sequence[str], cwd: Path) -> None:
     # By standard input: it holds the values of variables, which belong into no file and no command line.
     # The name is said here, too: COMPOSE_PROJECT_NAME, also of .env, goes before a document's own.
@@ -150,7 +164,9 @@ def _apply(document: Mapping[str, Any], words: Sequence[str], services: Sequence
         env={"COMPOSE_IGNORE_ORPHANS": "1"},
     )
     if done.code != 0:
-        said = done.stderr.strip()
+        # 'create' says that of every other service, whatever the variable says.
+        lines = [line for line in done.stderr.splitlines() if "Found orphan containers" not in line]
+        said = "\n".join(lines).strip()
         raise ContainerProblem(
             f"Compose can't start {', '.join(services[:5])}.",
             cause=said.splitlines()[-1] if said else "",
