@@ -1,0 +1,155 @@
+"""A plan carried out on Swarm: batch by batch told and waited for, or put back. With effects."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+
+from homeport.deploy.apply import GateFailed
+from homeport.deploy.desired import ReplicaSet
+from homeport.deploy.plan import Action
+from homeport.deploy.swarm import document, verdict
+from homeport.deploy.swarm.facts import SwarmFacts
+from homeport.deploy.swarm.plan import form_of, settings_of
+from homeport.deploy.swarm.verdict import State
+from homeport.deploy.work import Work
+from homeport.engine import configs, swarm
+from homeport.engine.gate import STEADY_SECONDS
+from homeport.model.roles import STACK_LABEL
+
+_LOOK_SECONDS = 0.5
+_BACK_SECONDS = 90.0
+"""What is put back has at least so long: for a task that never got a place Swarm waits a minute (swarmkit,
+manager/orchestrator/restart), and starts the old one only then."""
+_LINES = 20
+
+
+def forward(work: Work, found: SwarmFacts, shared: Mapping[str, Mapping[str, object]]) -> None:
+    """Tell Swarm what each service should be, those first that others wait for. Raises GateFailed."""
+    _make_files(work, found, shared)
+    for batch in work.plan.batches:
+        steps = [work.plan.steps[name] for name in batch if name in work.plan.changes]
+        sets = {step.service: step.target for step in steps if step.target is not None}
+        if not sets:
+            continue
+        for one in sets.values():
+            work.done[one.service].started = True
+            work.event(one.service, "start", one.name)
+        swarm.deploy(work.plan.stack, document.whole(sets.values(), shared))
+        _wait(work, sets, {step.service for step in steps if step.action is Action.NEW})
+
+
+def _make_files(work: Work, found: SwarmFacts, shared: Mapping[str, Mapping[str, object]]) -> None:
+    """Secrets and configs under their names; what a rollback needs is there already."""
+    sets = [step.target for step in work.plan.steps.values() if step.target and step.service in work.done]
+    used = document.whole(sets, shared)
+    labels = {STACK_LABEL: work.plan.stack}
+    for (kind, name), data in found.files.items():
+        if name in used.get(kind, ()):
+            text = data.decode("utf-8", "surrogateescape")
+            configs.make(name, labels, text, "secret" if kind == "secrets" else "config")
+
+
+def _wait(work: Work, sets: Mapping[str, ReplicaSet], new: set[str]) -> None:
+    """Until all of them are well. Raises GateFailed for the first that isn't, and has got nowhere for
+    ``gate_seconds``, or that Swarm gave up."""
+    since: dict[str, float] = {}
+    passed: set[str] = set()
+    seen: object = None
+    end = time.monotonic() + work.gate_seconds
+    while passed != set(sets):
+        services = swarm.services(work.plan.stack)
+        now = time.monotonic()
+        for name, one in sets.items():
+            state, why = verdict.forward(services.get(name), one, new=name in new)
+            if state is State.FAILED:
+                raise _failure(work, services.get(name), one, why)
+            if state is State.GOING:
+                since.pop(name, None)
+                passed.discard(name)
+            elif now - since.setdefault(name, now) >= _watch(work, name, new) and name not in passed:
+                passed.add(name)
+                work.event(name, "passed")
+        if seen != (seen := _progress(services, sets)):
+            end = now + work.gate_seconds
+        elif now > end:
+            late = next(name for name in sets if name not in passed)
+            why = verdict.waiting_for(services[late]) if late in services else ""
+            raise _failure(
+                work, services.get(late), sets[late], f"not well after {work.gate_seconds:.0f} s: {why}"
+            )
+        if passed != set(sets):
+            work.sleep(_LOOK_SECONDS)
+
+
+def _watch(work: Work, name: str, new: set[str]) -> float:
+    """For how long a service must be well: Swarm itself watches an update, and nothing that is new."""
+    service = work.stack.services.get(name)
+    if name not in new or service is None:
+        return 0.0
+    return service.monitor or (0.0 if service.has_health_check else STEADY_SECONDS)
+
+
+def _progress(services: Mapping[str, swarm.Service], sets: Iterable[str]) -> object:
+    return [(name, services[name].update, verdict.well(services[name])) for name in sets if name in services]
+
+
+def _failure(work: Work, service: swarm.Service | None, one: ReplicaSet, why: str) -> GateFailed:
+    """What went wrong with a service, with the last words of its task that failed."""
+    work.culprits = (one.service,)
+    task = next(reversed(verdict.failed(service, one.name)), None) if service else None
+    work.event(one.service, "failed", why)
+    said = why if task is None or not task.error or task.error == why else f"{why} ({task.error})"
+    return GateFailed(
+        f"{one.service} ({one.name}) failed: {said}.",
+        hint="Its last lines are above; 'docker service ps' shows each task.",
+        detail=swarm.last_lines(task.id, _LINES) if task else "",
+    )
+
+
+def undo(work: Work, found: SwarmFacts) -> tuple[str, ...]:
+    """Put back what was told to change, and wait until it is; returns what couldn't be, in words."""
+    stack = work.plan.stack
+    begun = [name for name, done in work.done.items() if done.started]
+    before = {name: found.running[name] for name in begun if name in found.running}
+    swarm.remove(stack, [name for name in begun if name not in before])
+    now = swarm.services(stack)
+    problems = []
+    for name, was in before.items():
+        work.event(name, "undo")
+        if name not in now:
+            problems.append(f"{name}: somebody removed it.")
+        elif not _same(now[name], was) and (said := swarm.roll_back(stack, name)):
+            problems.append(f"{name}: {said}")
+    return (*problems, *_wait_back(work, before)) if not problems else tuple(problems)
+
+
+def _wait_back(work: Work, before: Mapping[str, swarm.Service]) -> tuple[str, ...]:
+    waiting = dict(before)
+    limit = max(work.gate_seconds, _BACK_SECONDS)
+    end = time.monotonic() + limit
+    while waiting and time.monotonic() < end:
+        services = swarm.services(work.plan.stack)
+        for name, was in list(waiting.items()):
+            # What wasn't well before needn't get well now.
+            there = name in services and _same(services[name], was)
+            if there and (verdict.all_well(services[name]) or not verdict.all_well(was)):
+                work.event(name, "undone", f"{form_of(was) or 'what ran'} serves")
+                del waiting[name]
+        if waiting:
+            time.sleep(_LOOK_SECONDS)
+    return tuple(f"{name} isn't what it was after {limit:.0f} s." for name in waiting)
+
+
+def _same(now: swarm.Service, was: swarm.Service) -> bool:
+    return (form_of(now), settings_of(now)) == (form_of(was), settings_of(was))
+
+
+def finish(work: Work) -> None:
+    """Remove the services that are to go."""
+    gone = [name for name, step in work.plan.steps.items() if step.action is Action.REMOVED]
+    for name in gone:
+        work.event(name, "stop")
+    swarm.remove(work.plan.stack, gone)
+    for name in gone:
+        work.event(name, "stopped")
