@@ -34,7 +34,11 @@ def make(name: str, labels: Mapping[str, str], data: str = _NOTHING, kind: Kind 
         return dict(labels)
     there = {found: own for found, own, _ in _inspect(kind, [name])}
     if name not in there:
-        raise ContainerProblem(f"Swarm keeps no {kind} {name}.", detail=done.stderr.strip())
+        raise ContainerProblem(
+            f"Swarm keeps no {kind} {name}.",
+            hint="Releases, the lock, secrets and configs are kept so: names have 64 characters at most.",
+            detail=done.stderr.strip(),
+        )
     return there[name]
 
 

@@ -79,17 +79,19 @@ class Service:
 def nodes() -> int:
     """How many machines are in the swarm. Raises EnvironmentProblem if this engine doesn't manage one."""
     done = process.run(["docker", "node", "ls", "--format", "{{.ID}} {{.Availability}}"])
-    if done.code != 0:
-        said = done.stderr.strip()
-        worker = "Worker nodes" in said
+    said = done.stderr.strip()
+    if done.code != 0 and "Worker nodes" in said:
         raise EnvironmentProblem(
-            "The engine is a worker of a swarm." if worker else "The engine manages no swarm.",
-            cause="Only a manager knows the services." if worker else said,
-            hint="Set DOCKER_HOST or 'docker context use' to a manager."
-            if worker
-            else "'docker swarm init' makes it a manager, of one machine at first; or set DOCKER_HOST to a "
+            "The engine is a worker of a swarm.",
+            cause="Only managers know the services.",
+            hint="Set DOCKER_HOST or 'docker context use' to a manager.",
+        )
+    if done.code != 0:
+        raise EnvironmentProblem(
+            "The engine manages no swarm.",
+            cause=said,
+            hint="'docker swarm init' makes it a manager, of one machine at first. Or set DOCKER_HOST to a "
             "manager; or take 'backend' under [deploy] out of homeport.toml.",
-            detail=said if worker else "",
         )
     return sum(line.endswith("Active") for line in done.stdout.splitlines()) or 1
 
@@ -160,6 +162,7 @@ def deploy(stack: str, document: Mapping[str, Any]) -> None:
         raise ContainerProblem(
             f"Swarm doesn't take {', '.join(list(document['services'])[:5])}.",
             cause=said[-1] if said else "",
+            hint="These are its own words; correct that in the Compose file, and deploy again.",
             detail="\n".join(said[:-1]),
         )
 

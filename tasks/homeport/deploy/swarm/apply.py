@@ -99,9 +99,10 @@ def _failure(work: Work, service: swarm.Service | None, one: ReplicaSet, why: st
     work.culprits = (one.service,)
     task = next(reversed(verdict.failed(service, one.name)), None) if service else None
     work.event(one.service, "failed", why)
-    said = why if task is None or not task.error or task.error == why else f"{why} ({task.error})"
+    said = task.error if task and task.error != why else ""
     return GateFailed(
-        f"{one.service} ({one.name}) failed: {said}.",
+        f"{one.service} ({one.name}) doesn't get well on Swarm.",
+        cause=f"{why}: {said}" if said else why,
         hint="Its last lines are above; 'docker service ps' shows each task.",
         detail=swarm.last_lines(task.id, _LINES) if task else "",
     )

@@ -68,28 +68,32 @@ def order(service: Service) -> tuple[str, str]:
 def check(service: Service, nodes: int) -> None:
     """Raise DefinitionError for what Swarm can't do and a service can't go without; on so many machines."""
     spec, problem, hint = service.spec, "", ""
+    ports, volumes = spec.get("ports") or (), spec.get("volumes") or ()
     if said := next((key for key in _DANGEROUS if spec.get(key)), ""):
-        problem, hint = f"'{said}', which Swarm doesn't know", "Run it with Compose, in a project of its own."
+        problem, hint = (
+            f"says '{said}', which Swarm doesn't know",
+            "Run it with Compose, as a project of its own.",
+        )
     elif service.one_shot:
-        problem = "that it runs to its end once, and Swarm would start it again and again"
+        problem = "runs to its end once, and Swarm would start it again and again"
         hint = "Run it by 'before' under [deploy] in homeport.toml: 'docker compose run --rm ...', say."
     elif any(service.hook(when) for when in ("before", "after")):
-        problem = "commands under x-homeport, which aren't run on Swarm"
+        problem = "has commands under x-homeport, which aren't run on Swarm"
         hint = "Run them by 'before' or 'after' under [deploy] in homeport.toml."
-    elif [item for item in spec.get("ports") or () if str(item.get("host_ip") or "") not in _EVERY_ADDRESS]:
-        problem = "a port of one address, and Swarm would publish it on every address of every machine"
+    elif any(str(item.get("host_ip") or "") not in _EVERY_ADDRESS for item in ports):
+        problem = "publishes a port on one address, and Swarm would on every address of every machine"
         hint = "Leave the port out, or the address if everybody may reach it."
-    elif [item for item in spec.get("ports") or () if not str(item.get("published") or "0").isdecimal()]:
-        problem, hint = "a range of ports to publish one of, which Swarm doesn't know", "Name one port."
-    elif [item for item in spec.get("volumes") or () if (item.get("volume") or {}).get("subpath")]:
-        problem = "a folder of a volume, and Swarm would mount all of it"
+    elif not all(str(item.get("published") or "0").isdecimal() for item in ports):
+        problem, hint = "publishes a port under one of a range, which Swarm doesn't know", "Name one port."
+    elif any((item.get("volume") or {}).get("subpath") for item in volumes):
+        problem = "mounts a folder of a volume, and Swarm would mount all of it"
         hint = "Mount the whole volume, or one of its own."
     elif nodes > 1 and service.written and not _placed(service):
-        problem = f"{service.written[0]} to write to, which each of the {nodes} machines has its own of"
+        problem = f"may write to {service.written[0]}, of which each of the {nodes} machines has its own"
         hint = "Say where it is: deploy.placement.constraints: ['node.hostname == NAME']."
     if problem:
         raise DefinitionError(
-            f"Service '{service.name}' can't run on Swarm as it is.", cause=f"It has {problem}.", hint=hint
+            f"Service '{service.name}' can't run on Swarm as it is.", cause=f"It {problem}.", hint=hint
         )
 
 

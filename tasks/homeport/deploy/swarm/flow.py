@@ -165,14 +165,14 @@ def _attempt(
         outcome, failure = _failed(work, found, error)
         failure.__cause__ = error
         made = _release(request, found, work, goal, started, outcome)
-        records.write(made, records.document({}, {}, {}, ()))
+        records.write(made, records.document_of({}, {}, {}, ()))
         return made, failure
     except Exception:
         apply.undo(work, found)  # a bug of ours is no reason to leave a stack half-way
         raise
     made = _release(request, found, work, goal, started, Outcome.PASSED)
     before = found.documents.get(work.last.number, {}) if work.last else {}
-    records.write(made, records.document(goal.sets, goal.shared, before, made.services))
+    records.write(made, records.document_of(goal.sets, goal.shared, before, made.services))
     apply.finish(work)
     records.retain(work.plan.stack, request.keep)
     return made, None
@@ -205,7 +205,9 @@ def _failed(
         )
     if isinstance(error, KeyboardInterrupt):
         return Outcome.UNDONE, Interrupted("Interrupted. Everything runs as before.")
-    return Outcome.UNDONE, DeployUndone(f"{what} Everything runs as before.", hint=error.hint, detail=detail)
+    return Outcome.UNDONE, DeployUndone(
+        f"{error.what} Everything runs as before.", hint=error.hint, detail=detail
+    )
 
 
 def _release(

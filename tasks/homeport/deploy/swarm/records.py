@@ -25,7 +25,7 @@ def write(release: Release, document: Document) -> None:
     configs.make(notes.name_of(release.stack, release.id), labels, json.dumps(document))
 
 
-def document(
+def document_of(
     sets: Mapping[str, ReplicaSet], shared: Mapping[str, Document], before: Document, names: Iterable[str]
 ) -> Document:
     """How the services of a release (``names``) were deployed; what it didn't deploy as ``before``."""
