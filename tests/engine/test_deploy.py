@@ -74,6 +74,7 @@ def test_a_single_writer_is_stopped_first_and_its_callers_wait(stack: MakeStack)
     made.homeport("deploy", "--zero-downtime")
     plan = made.homeport("deploy", "--dry-run")
     assert plan.actions == {"app": "unchanged"}
+    (old,) = made.replicas()
     with made.load(rate=60) as load:
         made.change("app", VERSION="2")
         assert made.homeport("deploy", "--dry-run").actions == {"app": "stop-first"}
@@ -84,6 +85,11 @@ def test_a_single_writer_is_stopped_first_and_its_callers_wait(stack: MakeStack)
     nothing_lost(load)
     assert load.versions == {"1", "2"}
     answered_once(made, load)
+    # Callers wait until the new one has started. That Compose makes it takes a second more, and comes before.
+    (new,) = (name for name in made.replicas() if name != old)
+    made_at = docker("inspect", "--format", "{{.Created}}", new)
+    stopped_at = docker("inspect", "--format", "{{.State.FinishedAt}}", old)
+    assert made_at[:23] < stopped_at[:23]
 
 
 def test_who_makes_callers_wait_comes_after_the_others(stack: MakeStack) -> None:

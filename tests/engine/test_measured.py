@@ -150,7 +150,7 @@ def test_builds(repository: Repository, tmp_path: Path) -> None:
     # A step of four seconds, which is left out where the cache mount has what it makes.
     assert own["sequential"]["lowest"] > 4.5
     assert own["dependencies-without"]["lowest"] > 4.0
-    assert own["dependencies-with"]["highest"] < 4.0
+    assert own["dependencies-with"]["median"] < own["dependencies-without"]["median"]
     assert own["dependencies-without"]["notes"] == own["dependencies-with"]["notes"] == ["1 step"]
     assert own["unchanged"]["median"] < own["parallel"]["median"]
     assert "2 targets needed no build" in own["unchanged"]["notes"]

@@ -96,14 +96,14 @@ def test_the_live_group_has_the_set_and_the_other_nothing(live: str, other: str)
     assert unused.startswith(f"server-template {other} 1-6 127.0.0.1:8000 ")
     assert unused.endswith(" disabled")
     assert "resolvers docker" in unused
-    assert server(text, 8000, "hold").endswith(" disabled")
+    assert server(text, 8000, "hold").endswith(" backup disabled")
 
 
 def test_held_from_the_start_no_group_is_used_and_hold_is() -> None:
     text = made(route=Route("a", SET, held=True))
     assert server(text, 8000, "a").endswith(" disabled")
     assert server(text, 8000, "b").endswith(" disabled")
-    assert not server(text, 8000, "hold").endswith("disabled")
+    assert server(text, 8000, "hold").endswith(" backup")
     assert text.count(SET) == 1  # only where it is read again
 
 

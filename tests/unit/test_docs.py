@@ -51,3 +51,25 @@ def test_the_version_stands_in_one_place() -> None:
     code = [*(ROOT / "tasks").rglob("*.py"), *ROOT.glob("*.toml"), *(ROOT / "ci").glob("*.py")]
     where = [path for path in code if __version__ in path.read_text(encoding="utf-8")]
     assert [path.relative_to(ROOT).as_posix() for path in where] == ["tasks/homeport/__init__.py"]
+
+
+def test_the_map_has_every_room() -> None:
+    text = (ROOT / "docs" / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    rows = "".join(row.split("|")[1] for row in text.splitlines() if row.startswith("| `"))
+    rooms = [path.parent for path in (ROOT / "tasks" / "homeport").glob("*/__init__.py")]
+    assert rooms
+    assert [room.name for room in rooms if f"`{room.name}/`" not in rows] == []
+
+
+def test_each_module_says_in_its_first_line_what_it_is_for() -> None:
+    modules = list((ROOT / "tasks" / "homeport").rglob("*.py"))
+    silent = [str(path) for path in modules if not path.read_text(encoding="utf-8").startswith('"""')]
+    assert modules
+    assert silent == []
+
+
+def test_each_dependency_has_its_reason() -> None:
+    text = (ROOT / "docs" / "HOW_IT_WORKS.md").read_text(encoding="utf-8")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    names = [re.split(r"[<>=;]", wanted)[0].strip() for wanted in project["dependencies"]]
+    assert [name for name in names if f"\n| {name} |" not in text] == []

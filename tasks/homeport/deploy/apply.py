@@ -23,6 +23,7 @@ from homeport.errors import HomeportError
 from homeport.model.stack import CONTINUE, STOP_FIRST
 
 _AT_ONCE = 16
+_TCP_SECONDS = 2.0
 
 
 class GateFailed(HomeportError):
@@ -247,6 +248,7 @@ class _Group:
         work, done = self._work, self._work.done[step.service]
         front = work.fronts.get(step.service)
         self.hook(step, "before")
+        work.make(step)
         began = time.monotonic()
         if front is not None and not step.new_front:
             done.held = True
@@ -257,6 +259,8 @@ class _Group:
             limit = min(service.drain, service.stop_grace)
             if left := front.drain(front.route.group, limit, front.http):
                 work.event(step.service, "cut", f"{left} still in flight after {limit:.0f} s")
+            # A conversation by TCP is in flight until somebody hangs up: short ones get a moment for that.
+            front.drain(front.route.group, min(limit, _TCP_SECONDS))
         self._stop_old(step)
         if front is not None and step.new_front:
             done.held = True

@@ -35,10 +35,12 @@ def _end_old(work: Work, step: Step) -> None:
         return
     front, done = work.fronts.get(step.service), work.done[step.service]
     old = [one.id for one in work.old(step) if one.active and one.id not in done.stopped]
+    if front is not None and (old or done.switched):
+        front.revive()
+        front.settle()
     if front is not None and old:
         group = front.route.other
         work.event(step.service, "drain", step.before)
-        front.revive()
         left = front.drain(group, work.service(step).drain)
         front.retire(group)
         work.event(step.service, "drained", f"{left} still in flight were cut" if left else "")

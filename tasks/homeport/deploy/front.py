@@ -51,7 +51,8 @@ class LiveFront:
     def switch(self, target: ReplicaSet) -> None:
         """Send new requests to a replica set that has passed its gate; what is in flight stays where it is.
 
-        Raises ContainerProblem if the front doesn't take the new ones; the route is then as it was.
+        Until :meth:`settle`, callers wait if none of the new ones can be reached any more. Raises
+        ContainerProblem if the front doesn't take the new ones; the route is then as it was.
         """
         ports, before = self.ports, self.route
         if before.name == target.name:
@@ -132,6 +133,11 @@ class LiveFront:
         self._tell(haproxy.fill(self.ports, after.group, self.slots, name))
         self._wait_for_addresses(after.group, 1)
         self._turn(self.route, after)
+        self.settle()
+
+    def settle(self) -> None:
+        """Let callers hear at once when nobody can be reached: nothing is about to change that."""
+        self._tell(haproxy.hold(self.ports, on=False))
 
     def hold(self) -> None:
         """Let new callers wait; what is in flight goes on."""
@@ -155,7 +161,7 @@ class LiveFront:
         ports = self.ports
         self._tell(
             haproxy.state(ports, after.group, self.slots, "ready")
-            + haproxy.hold(ports, on=False)
+            + haproxy.hold(ports, on=True)
             + haproxy.state(ports, before.group, self.slots, "drain")
         )
         # Noted last: what is done twice after a crash does no harm, what is left out would.

@@ -2,8 +2,9 @@
 
 Each port has three kinds of servers: the groups ``a`` and ``b``, of which one has the live replica set and
 the other the next or the last one, and ``hold``, which nobody listens on: who is sent there waits, because
-HAProxy tries to connect again every second and then chooses anew. All of it happens in one process: nothing
-is reloaded, no connection is moved, and what is in flight stays where it is.
+HAProxy tries to connect again every second and then chooses anew. It is a backup: as long as a
+group has a server that can be used, nobody is sent to it. All of it happens in one process: nothing is
+reloaded, no connection is moved, and what is in flight stays where it is.
 
 Keywords: https://docs.haproxy.org/2.6/configuration.html; commands: management.html there, section 9.3.
 """
@@ -73,7 +74,7 @@ defaults {port} from common
     bind :{port}
     default_backend b{port}
 backend b{port} from {port}
-{groups}    server hold 127.0.0.1:1{hold}
+{groups}    server hold 127.0.0.1:1 backup{hold}
 """
 
 
@@ -181,7 +182,7 @@ def state(ports: Iterable[int], group: str, slots: int, wanted: str) -> list[str
 
 
 def hold(ports: Iterable[int], *, on: bool) -> list[str]:
-    """Commands after which new callers wait, or go on."""
+    """Commands after which new callers wait as long as no other server can be used, or don't."""
     return [f"set server b{port}/hold state {'ready' if on else 'maint'}" for port in ports]
 
 

@@ -77,6 +77,8 @@ class Work:
     began: float = field(default_factory=time.monotonic)
     events: list[Event] = field(default_factory=list)
     done: dict[str, Done] = field(default_factory=dict)
+    made: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """By replica set its containers that are made and not started yet, by id."""
     failed: dict[str, HomeportError] = field(default_factory=dict)
     """The services that went back alone, because they say so (``failure_action: continue``)."""
     culprits: tuple[str, ...] = ()
@@ -110,8 +112,22 @@ class Work:
     def service(self, step: Step) -> Service:
         return self.stack.services[step.service]
 
+    def make(self, step: Step) -> None:
+        """Make a step's first containers ahead of :meth:`start`, if nothing but the engine is needed for it.
+
+        Where callers wait from here on, they needn't wait for Compose.
+        """
+        one, count = target(step), self.service(step).portions[0]
+        found = self.running.get(step.service, Running())
+        if step.broken or found.sets.get(one.name) or one.spec.get("container_name"):
+            return
+        self.done[step.service].started = True
+        self.name_images([one.name])
+        compose.create(self.wanted.document, [one.name], self.cwd, {one.name: count})
+        self.made[one.name] = tuple(member.id for member in self.replicas(one))
+
     def start(self, steps: Iterable[Step], count: int = 0) -> None:
-        """Start the replica sets of these steps: those that are kept as they are, the others by Compose.
+        """Start the replica sets of these steps: those that are there as they are, the others by Compose.
 
         So many of each, else their first portion.
         """
@@ -127,6 +143,9 @@ class Work:
             containers.remove([broken.id for broken in step.broken])
             there = self.running[one.service].sets.get(one.name, ()) if one.service in self.running else ()
             there = tuple(member for member in there if member not in step.broken)
+            if one.name in self.made:
+                kept += self.made.pop(one.name)
+                continue
             if len(there) != one.count:
                 new[one.name] = wanted
                 continue

@@ -126,9 +126,15 @@ def up(document: Mapping[str, Any], counts: Mapping[str, int], cwd: Path) -> Non
     _apply(document, [*words, *scale], list(counts), cwd)
 
 
-def create(document: Mapping[str, Any], services: Sequence[str], cwd: Path) -> None:
-    """Make the containers of these services without starting them. Raises ContainerProblem."""
-    _apply(document, ["create", "--no-recreate", "--no-build"], services, cwd)
+def create(
+    document: Mapping[str, Any], services: Sequence[str], cwd: Path, counts: Mapping[str, int] | None = None
+) -> None:
+    """Make the containers of these services without starting them: so many as the document says, or ``counts``.
+
+    Raises ContainerProblem.
+    """
+    scale = [f"--scale={name}={count}" for name, count in (counts or {}).items()]
+    _apply(document, ["create", "--no-recreate", "--no-build", *scale], services, cwd)
 
 
 def _apply(document: Mapping[str, Any], words: Sequence[str], services: Sequence[str], cwd: Path) -> None:
