@@ -95,6 +95,8 @@ def test_the_file_decides_where_it_can(said: str, spec: Spec, order: str) -> Non
             {"networks": {"default": {"aliases": ["a"]}, "other": {}}},
         ),
         ({}, {"networks": {"default": {}}}),
+        ({"healthcheck": {"test": ["NONE"]}}, {"healthcheck": {"disable": True}}),
+        ({"healthcheck": {"disable": True, "interval": "1s"}}, {"healthcheck": {"disable": True}}),
         ({"command": ["a", "$$B"], "init": False}, {"command": ["a", "$$B"], "init": False}),
     ],
 )  # fmt: skip

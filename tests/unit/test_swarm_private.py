@@ -56,7 +56,14 @@ def test_what_is_no_value_is_kept() -> None:
 
 
 @pytest.mark.parametrize(
-    "spec", [{}, FULL, {"environment": {"A": "a=b"}}, {"healthcheck": {"test": ["CMD", "a"]}}]
+    "spec",
+    [
+        {},
+        FULL,
+        {"environment": {"A": "a=b"}},
+        {"healthcheck": {"test": ["CMD", "a"]}},
+        {"healthcheck": {"test": ["NONE"]}},
+    ],
 )
 def test_what_runs_is_found_in_what_runs(spec: Spec) -> None:
     one = one_set(shared=NFS, **spec)

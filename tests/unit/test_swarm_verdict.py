@@ -56,10 +56,16 @@ def test_what_is_gone_or_was_told_something_else_has_failed() -> None:
 
 
 def test_a_new_service_may_fail_once_for_swarm_starts_it_again() -> None:
-    once = task(NEW, "rejected", wanted=False, error="no network", at="1")
-    twice = task(NEW, "failed", wanted=False, error="non-zero exit (1)", at="2")
+    once = task(NEW, "failed", wanted=False, error="exit (1)", at="1")
+    twice = task(NEW, "failed", wanted=False, error="exit (2)", at="2")
     assert state(once, task(NEW, "starting"), new=True) is State.GOING
-    assert verdict.forward(running(NEW, twice, once), NEW, new=True) == (State.FAILED, "non-zero exit (1)")
+    assert verdict.forward(running(NEW, twice, once), NEW, new=True) == (State.FAILED, "exit (2)")
+
+
+def test_what_a_machine_rejects_is_tried_more_often() -> None:
+    many = [task(NEW, "rejected", wanted=False, error="no network", at=str(at)) for at in range(5)]
+    assert state(*many[:4], task(NEW, "starting"), new=True) is State.GOING
+    assert verdict.forward(running(NEW, *many), NEW, new=True) == (State.FAILED, "no network")
 
 
 def test_of_an_update_swarm_decides_itself() -> None:

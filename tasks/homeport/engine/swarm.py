@@ -6,6 +6,7 @@ By the command only, never by the engine's socket: managers are often reached by
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +18,8 @@ from homeport.errors import EnvironmentProblem, ToolTimeout
 STACK_LABEL = "com.docker.stack.namespace"
 _DEPLOY_SECONDS = 300.0
 _LOG_SECONDS = 10.0
+_GONE_SECONDS = 60.0
+_LOOK_SECONDS = 0.2
 _ENDED_BADLY = {"failed", "rejected", "orphaned"}
 
 
@@ -182,8 +185,14 @@ def remove(stack: str, names: Iterable[str]) -> None:
 def remove_stack(stack: str) -> None:
     """Stop and remove all services and networks of a stack. Raises ContainerProblem."""
     done = process.run(["docker", "stack", "rm", "--detach=false", stack], timeout=_DEPLOY_SECONDS)
-    if done.code != 0:
-        raise ContainerProblem(f"Not all of {stack} could be removed.", detail=done.stderr.strip())
+    # It may fail about a network that is gone already, and be done before one is: what is there counts, for
+    # a deploy right after that would take it for its own.
+    end = time.monotonic() + _GONE_SECONDS
+    own = ("--quiet", "--filter", f"label={STACK_LABEL}={stack}")
+    while _lines("service", "ls", *own) or _lines("network", "ls", *own):
+        if time.monotonic() > end:
+            raise ContainerProblem(f"Not all of {stack} could be removed.", detail=done.stderr.strip())
+        time.sleep(_LOOK_SECONDS)
 
 
 def last_lines(task: str, lines: int) -> str:

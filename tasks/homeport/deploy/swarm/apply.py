@@ -55,7 +55,7 @@ def _wait(work: Work, sets: Mapping[str, ReplicaSet], new: set[str]) -> None:
     ``gate_seconds``, or that Swarm gave up."""
     since: dict[str, float] = {}
     passed: set[str] = set()
-    seen: object = None
+    seen: set[object] = set()
     end = time.monotonic() + work.gate_seconds
     while passed != set(sets):
         services = swarm.services(work.plan.stack)
@@ -70,7 +70,8 @@ def _wait(work: Work, sets: Mapping[str, ReplicaSet], new: set[str]) -> None:
             elif now - since.setdefault(name, now) >= _watch(work, name, new) and name not in passed:
                 passed.add(name)
                 work.event(name, "passed")
-        if seen != (seen := _progress(services, sets)):
+        if not (news := _progress(services, sets)) <= seen:
+            seen |= news
             end = now + work.gate_seconds
         elif now > end:
             late = next(name for name in sets if name not in passed)
@@ -90,8 +91,10 @@ def _watch(work: Work, name: str, new: set[str]) -> float:
     return service.monitor or (0.0 if service.has_health_check else STEADY_SECONDS)
 
 
-def _progress(services: Mapping[str, swarm.Service], sets: Iterable[str]) -> object:
-    return [(name, services[name].update, verdict.well(services[name])) for name in sets if name in services]
+def _progress(services: Mapping[str, swarm.Service], sets: Iterable[str]) -> set[object]:
+    """How far they are. Seen once, it is no progress any more: what comes and goes doesn't get anywhere."""
+    there = [(name, services[name]) for name in sets if name in services]
+    return {(name, how) for name, one in there for how in (one.update, verdict.well(one))}
 
 
 def _failure(work: Work, service: swarm.Service | None, one: ReplicaSet, why: str) -> GateFailed:

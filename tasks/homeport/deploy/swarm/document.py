@@ -137,6 +137,9 @@ def service_document(service: Service, image: str, kept: Mapping[tuple[str, str]
     ``image`` is its reference, ``kept`` are Swarm's names of secrets and configs, by kind and file's name.
     """
     spec: dict[str, Any] = {key: service.spec[key] for key in _AS_IT_IS if _says(service.spec.get(key))}
+    check = spec.get("healthcheck") or {}
+    if check.get("disable") or check.get("test") in ("NONE", ["NONE"]):
+        spec["healthcheck"] = {"disable": True}
     for key in ("environment", "labels"):
         if key in spec:
             spec[key] = {name: str(value) for name, value in spec[key].items() if value is not None}

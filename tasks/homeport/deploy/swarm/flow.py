@@ -165,7 +165,10 @@ def _attempt(
         outcome, failure = _failed(work, found, error)
         failure.__cause__ = error
         made = _release(request, found, work, goal, started, outcome)
-        records.write(made, records.document_of({}, {}, {}, ()))
+        try:
+            records.write(made, records.document_of({}, {}, {}, ()))
+        except HomeportError as second:
+            failure.detail = f"{failure.detail}\n{second.what} {second.detail}".strip()
         return made, failure
     except Exception:
         apply.undo(work, found)  # a bug of ours is no reason to leave a stack half-way
@@ -173,8 +176,14 @@ def _attempt(
     made = _release(request, found, work, goal, started, Outcome.PASSED)
     before = found.documents.get(work.last.number, {}) if work.last else {}
     records.write(made, records.document_of(goal.sets, goal.shared, before, made.services))
-    apply.finish(work)
-    records.retain(work.plan.stack, request.keep)
+    try:
+        apply.finish(work)
+        records.retain(work.plan.stack, request.keep)
+    except KeyboardInterrupt:
+        return made, Interrupted(
+            f"Interrupted. Release {made.id} has passed and runs; something old may run beside it.",
+            hint="'homeport deploy' stops that.",
+        )
     return made, None
 
 

@@ -11,8 +11,10 @@ from homeport.engine.swarm import Service, Task
 
 _WENT_BACK = ("rollback_started", "rollback_completed", "rollback_paused")
 _SETTLED = ("", "completed")
-_PARDONED = 1
-"""How often a task of a new service may fail: for a network that isn't ready yet, Swarm tries again."""
+_ENDS, _REJECTIONS = 1, 4
+"""How often a task of a new service may end, and may not even be started, before it counts as failed.
+
+Swarm tries again, and shows five at most. A machine that isn't through with the stack's old network rejects some."""
 _NOT_THERE = "it isn't there any more"
 
 
@@ -37,7 +39,9 @@ def forward(service: Service | None, one: ReplicaSet, *, new: bool) -> tuple[Sta
         return State.FAILED, "Swarm paused its update"
     if form_of(service) != one.name:
         return State.FAILED, "somebody told Swarm something else meanwhile"
-    if new and len(bad := failed(service, one.name)) > _PARDONED:
+    bad = failed(service, one.name) if new else []
+    ends = sum(task.state == "failed" for task in bad)
+    if ends > _ENDS or len(bad) - ends > _REJECTIONS:
         return State.FAILED, bad[-1].error or f"a task of it {bad[-1].state}"
     done = all_well(service) and service.update in _SETTLED
     return (State.WELL, "") if done else (State.GOING, waiting_for(service))
