@@ -35,7 +35,7 @@ def one_set(
 def container(one: ReplicaSet) -> dict[str, Any]:
     """What Swarm says of how a service's containers are made: not as the document has it."""
     spec = one.spec
-    return _plain(
+    found: dict[str, Any] = _plain(
         {
             "Image": spec["image"],
             "Env": [f"{name}={value}" for name, value in sorted((spec.get("environment") or {}).items())],
@@ -45,6 +45,7 @@ def container(one: ReplicaSet) -> dict[str, Any]:
             "Healthcheck": {"Test": (spec.get("healthcheck") or {}).get("test"), "Interval": 1},
         }
     )
+    return found
 
 
 def task(one: ReplicaSet, state: str = "running", *, wanted: bool = True, **more: Any) -> Task:

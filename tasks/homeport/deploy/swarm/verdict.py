@@ -14,7 +14,7 @@ _SETTLED = ("", "completed")
 _ENDS, _REJECTIONS = 1, 4
 """How often a task of a new service may end, and may not even be started, before it counts as failed.
 
-Swarm tries again, and shows five at most. A machine that isn't through with the stack's old network rejects some."""
+Swarm tries again, and shows five at most. A machine that isn't through with an old network rejects some."""
 _NOT_THERE = "it isn't there any more"
 
 
