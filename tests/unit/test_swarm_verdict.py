@@ -106,6 +106,9 @@ def test_each_difference_is_a_problem() -> None:
     assert problems(running(OLD)) == (f"{OLD.name} serves, not {NEW.name}",)
     assert problems(foreign())[0] == f"something else serves, not {NEW.name}"
     assert problems(running(NEW, image="x/api:2")) == ("somebody gave it another image",)
+    assert problems(running(TWO, task(TWO), count=1), Deployed(TWO.name, "", str(TWO.spec["image"]), 2)) == (
+        "somebody wants 1 tasks of it, not 2",
+    )
     assert problems(running(NEW, task(NEW, "starting"))) == ("0 of 1 tasks are well: starting",)
     assert problems(running(NEW, update="paused", said="as told")) == ("Swarm stopped half-way: as told",)
 

@@ -230,7 +230,7 @@ def labelled(service: str, spec: Mapping[str, Any], image: str, shared: Mapping[
     form = f"r{short([made, {key: deploy[key] for key in deploy if key not in _NO_CONTAINER}, uses])}"
     labels = {**(spec.get("labels") or {}), FORM_LABEL: form}
     settings = {**(deploy.get("labels") or {}), SETTINGS_LABEL: short([spec, uses])}
-    count = int(deploy.get("replicas", 1))
+    count = int(deploy.get("replicas", 0))  # none for one that is global: as many as there are machines
     full = {**spec, "labels": labels, "deploy": {**deploy, "labels": settings}}
     return ReplicaSet(service, form, image, count, full)
 

@@ -47,6 +47,8 @@ def _status(name: str, runs: Service | None, should: Deployed | None) -> Service
         problems.append(f"{form_of(runs) or 'something else'} serves, not {should.replica_set}")
     elif runs.image != should.image_name:
         problems.append("somebody gave it another image")
+    elif should.count not in {0, runs.count}:
+        problems.append(f"somebody wants {runs.count} tasks of it, not {should.count}")
     if not verdict.all_well(runs):
         up = f"{verdict.well(runs)} of {runs.count} tasks are well"
         problems.append(f"{up}: {verdict.waiting_for(runs)}")

@@ -55,12 +55,7 @@ def is_as(service: Service, one: ReplicaSet) -> bool:
     """Whether Swarm has been told to run it so, and nobody has told it anything else since."""
     settings = one.spec["deploy"]["labels"][SETTINGS_LABEL]
     same = (form_of(service), settings_of(service)) == (one.name, settings)
-    return same and service.image == one.spec["image"] and service.count in {one.count, _tasks(service, one)}
-
-
-def _tasks(service: Service, one: ReplicaSet) -> int:
-    """How many are right for one that is global: as many as there are."""
-    return service.count if "global" in str(one.spec["deploy"].get("mode") or "") else one.count
+    return same and service.image == one.spec["image"] and one.count in {0, service.count}
 
 
 def _action(one: ReplicaSet, runs: Service | None, was: ReplicaSet | None, why: str) -> tuple[Action, str]:
