@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import secrets
 import socket
 import time
 from collections import Counter
@@ -22,6 +23,8 @@ from homeport.sources.mounted import Sources
 
 _AROUND_SECONDS = 1.0
 """How long callers come before a deploy and after it."""
+_PORTS = range(20_000, 32_768)
+"""Below those that systems give to outgoing connections (Linux: from 32768, the others: from 49152)."""
 _MOST = 3
 """So many services and reasons are named of lost requests."""
 FIRST, SECOND = 1, 2
@@ -181,10 +184,12 @@ def serves(url: str) -> bool:
 
 
 def free_port() -> int:
-    """A port of this machine that nobody listens at."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+    """A port of this machine that nobody has, and that no connection of somebody's caller is given."""
+    while True:
+        number = _PORTS.start + secrets.randbelow(len(_PORTS))
+        with socket.socket() as found, contextlib.suppress(OSError):
+            found.bind(("127.0.0.1", number))
+            return number
 
 
 def _changed(trial: Trial) -> tuple[str, ...]:

@@ -76,11 +76,13 @@ def make(
     )
     made: dict[str, Any] = copy.deepcopy(dict(found.document))
     ports: dict[str, dict[int, int]] = {}
+    taken: set[int] = set()
     for name, spec in made["services"].items():
         _restore(spec, own[name])
         spec["image"] = images.get(name, spec.get("image"))
         for port in spec.get("ports") or ():
-            number = free_port()
+            number = next(one for one in iter(free_port, None) if one not in taken)
+            taken.add(number)
             port["published"] = str(number)
             ports.setdefault(name, {})[int(port["target"])] = number
     parsed = parse_stack(document).services

@@ -97,13 +97,15 @@ def _launch(
     """Start whatever may start now; what makes callers wait is ``late``, after all that can go without it.
 
     Then nothing else that starts takes the machine from it, and if something else fails, nobody has waited.
+    For the same reason those whose callers a front holds come one after the other, and first.
     """
     while True:
         ready = list(sorter.get_ready())
         late += [name for name in ready if _pauses(work, name)]
         ready = [name for name in ready if name not in late]
-        if not ready and all(_pauses(work, name) for names in running.values() for name in names):
-            ready, late[:] = late[:], []
+        if not ready and not running:
+            ready = [name for name in late if name in work.fronts][:1] or late[:]
+            late[:] = [name for name in late if name not in ready]
         if not ready:
             return
         steps = [work.plan.steps[name] for name in ready if name in work.done]

@@ -129,9 +129,9 @@ def up(document: Mapping[str, Any], counts: Mapping[str, int], cwd: Path) -> Non
 def create(
     document: Mapping[str, Any], services: Sequence[str], cwd: Path, counts: Mapping[str, int] | None = None
 ) -> None:
-    """Make the containers of these services without starting them: so many as the document says, or ``counts``.
+    """Make the containers of these services without starting them. Raises ContainerProblem.
 
-    Raises ContainerProblem.
+    So many as the document says, or ``counts``.
     """
     scale = [f"--scale={name}={count}" for name, count in (counts or {}).items()]
     _apply(document, ["create", "--no-recreate", "--no-build", *scale], services, cwd)
