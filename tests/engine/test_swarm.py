@@ -82,32 +82,35 @@ def stack(sandbox: Sandbox, run_homeport: RunHomeport, manager: str) -> Iterator
 
 def test_a_stack_from_its_first_deploy_to_its_end(stack: SwarmStack, tiny_image: str) -> None:
     stack.compose["secrets"] = {"token": {"file": "./token"}}
-    secret = {"secrets": ["token"]}
+    secret: dict[str, Any] = {"secrets": ["token"]}
+    secret["depends_on"] = {"migrate": {"condition": "service_completed_successfully"}}
+    stack.service("migrate", tiny_image, "1", command=["true"])
     stack.service("app", tiny_image, "1", container_name="app", **secret)
 
     planned = stack.homeport("deploy", "--dry-run")
-    assert planned.actions == {"app": "new"}
+    assert planned.actions == {"migrate": "run", "app": "new"}
     assert stack.services() == set()
 
     first = stack.homeport("deploy", "--zero-downtime", "--message", "the first")
-    assert first.events == [("app", "start"), ("app", "passed")]
+    assert first.events == [(name, what) for name in ("migrate", "app") for what in ("start", "passed")]
     assert "routing mesh" in first.said
     assert "container_name of app is left out" in first.said
     assert "Nothing to deploy" in stack.homeport("deploy").said
 
     # Another version with another secret, and a service that it waits for.
+    secret["depends_on"]["db"] = {"condition": "service_started"}
     (stack.folder / "token").write_text("second\n", encoding="utf-8")
     stack.service("db", tiny_image, "1")
-    stack.service("app", tiny_image, "2", depends_on=["db"], **secret)
+    stack.service("app", tiny_image, "2", **secret)
     second = stack.homeport("deploy")
-    assert second.actions == {"app": "start-first", "db": "new"}
+    assert second.actions == {"migrate": "unchanged", "app": "start-first", "db": "new"}
     assert [event for event in second.events if event[1] == "passed"] == [("db", "passed"), ("app", "passed")]
     assert stack.in_container("app", "cat", "/run/secrets/token") == "second"
     after_second = stack.homeport("status").document["services"]
 
     # One that fails takes everything back, also what had passed before it.
     stack.service("db", tiny_image, "2")
-    stack.service("app", tiny_image, "bad", depends_on=["db"], **secret)
+    stack.service("app", tiny_image, "bad", **secret)
     failed = stack.homeport("deploy", code=3)
     assert "Everything runs as before" in failed.said
     assert "version bad" in failed.said
@@ -117,7 +120,7 @@ def test_a_stack_from_its_first_deploy_to_its_end(stack: SwarmStack, tiny_image:
 
     back = stack.homeport("rollback")
     assert back.actions == {"app": "start-first", "db": "removed"}
-    assert stack.services() == {"shop_app"}
+    assert stack.services() == {"shop_app", "shop_migrate"}
     assert stack.in_container("app", "sh", "-c", "echo $PASSWORD $PRICE") == f"{PASSWORD}-1 $5"
     assert stack.in_container("app", "cat", "/run/secrets/token") == "first"
 

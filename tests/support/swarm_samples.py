@@ -59,6 +59,7 @@ def running(one: ReplicaSet, *tasks: Task, before: ReplicaSet | None = None, **m
     members = tasks or tuple(task(one) for _ in range(one.count))
     labels = {**one.spec["deploy"]["labels"], STACK_LABEL: "shop", "com.docker.stack.image": "x/api:1"}
     containers = (container(one), *((container(before),) if before else ()))
+    more = {"job": one.spec["deploy"].get("mode") == "replicated-job", **more}
     values = {"id": one.service, "name": one.service, "image": one.spec["image"], "count": one.count, **more}
     old = {**before.spec["deploy"]["labels"], STACK_LABEL: "shop"} if before else {}
     return Service(

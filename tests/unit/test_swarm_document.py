@@ -165,7 +165,6 @@ def test_a_global_service_has_no_count() -> None:
         ({"devices": [{"source": "/dev/ttyUSB0"}]}, "'devices'"),
         ({"network_mode": "host"}, "'network_mode'"),
         ({"volumes_from": ["db"]}, "'volumes_from'"),
-        ({"restart": "no"}, "to its end once"),
         ({"x-homeport": {"before": "migrate"}}, "under x-homeport"),
         ({"ports": [{**PORT, "host_ip": "127.0.0.1"}]}, "on every address"),
         ({"ports": [{**PORT, "published": "8000-8010"}]}, "one of a range"),
@@ -193,12 +192,21 @@ def test_what_can_run_can_run(spec: Spec) -> None:
     document.check(service(**spec), nodes=1)
 
 
-def test_a_service_that_another_waits_for_to_end_is_refused() -> None:
+def test_a_service_that_another_waits_for_to_end_is_a_job() -> None:
     waits = {"depends_on": {"migrate": {"condition": "service_completed_successfully"}}}
-    both = stack(api=waits, migrate={})
-    with pytest.raises(DefinitionError, match="migrate"):
-        document.check(both.services["migrate"], nodes=1)
-    document.check(both.services["api"], nodes=1)
+    said = {
+        "update_config": {"monitor": "9s"},
+        "endpoint_mode": "dnsrr",
+        "restart_policy": {"condition": "any"},
+    }
+    both = stack(api=waits, migrate={"deploy": said, "mem_limit": "9"}).services
+    found = document.service_document(both["migrate"], IMAGE, {})["deploy"]
+    assert found == {
+        "mode": "replicated-job", "replicas": 1, "restart_policy": {"condition": "none"},
+        "resources": {"limits": {"memory": "9"}},
+    }  # fmt: skip
+    assert "mode" not in document.service_document(both["api"], IMAGE, {})["deploy"]
+    assert made(restart="no")["deploy"]["mode"] == "replicated-job"
 
 
 def test_a_volume_on_several_machines_needs_a_place() -> None:

@@ -10,7 +10,7 @@ from homeport.deploy.desired import ReplicaSet
 from homeport.deploy.plan import Action, Step
 from homeport.deploy.swarm import plan
 from homeport.engine.swarm import Service
-from swarm_samples import Spec, foreign, one_set, running
+from swarm_samples import Spec, foreign, one_set, running, task
 
 WEB: Spec = {"expose": ["8000"]}
 
@@ -78,6 +78,28 @@ def test_what_somebody_changed_since_is_put_right(change: dict[str, Any]) -> Non
 def test_a_global_service_has_as_many_tasks_as_there_are_machines() -> None:
     one = one_set(deploy={"mode": "global"})
     assert step(one, running(one, count=5)).action is Action.UNCHANGED
+
+
+JOB: Spec = {"restart": "no"}
+
+
+def test_what_runs_to_its_end_runs_once_in_each_form() -> None:
+    one, other = one_set(**JOB), one_set(**JOB, command=["other"])
+    done = running(one, task(one, "complete", wanted=False))
+    assert step(one, None).action is Action.RUN
+    assert step(one, done).action is Action.UNCHANGED
+    assert (step(other, done, one).action, step(other, done, one).why) == (Action.RUN, "command changed")
+
+
+@pytest.mark.parametrize("state", ["failed", "running", "pending"])
+def test_what_did_not_get_to_its_end_runs_again(state: str) -> None:
+    one = one_set(**JOB)
+    found = step(one, running(one, task(one, state)))
+    assert (found.action, found.why) == (Action.RUN, "it hasn't run to its end in this form")
+
+
+def test_a_service_that_becomes_one_that_ends_runs() -> None:
+    assert step(one_set(**JOB), running(one_set(**WEB))).action is Action.RUN
 
 
 def test_services_that_leave_are_removed_and_only_if_they_are_there() -> None:

@@ -86,6 +86,17 @@ def test_what_is_waited_for_is_said_by_the_task_itself() -> None:
     assert "updating" in verdict.waiting_for(running(NEW, task(NEW), update="updating"))
 
 
+def test_what_runs_to_its_end_is_well_when_it_has() -> None:
+    job = one_set(restart="no")
+    ends = {state: verdict.forward(running(job, task(job, state)), job, new=True)[0] for state in (
+        "pending", "running", "complete", "failed", "rejected",
+    )}  # fmt: skip
+    assert ends == {
+        "pending": State.GOING, "running": State.GOING, "complete": State.WELL,
+        "failed": State.FAILED, "rejected": State.FAILED,
+    }  # fmt: skip
+
+
 # -- status -----------------------------------------------------------------------------------------------
 
 RELEASED = Deployed(NEW.name, NEW.image, str(NEW.spec["image"]))
@@ -111,6 +122,14 @@ def test_each_difference_is_a_problem() -> None:
     )
     assert problems(running(NEW, task(NEW, "starting"))) == ("0 of 1 tasks are well: starting",)
     assert problems(running(NEW, update="paused", said="as told")) == ("Swarm stopped half-way: as told",)
+
+
+def test_what_ran_to_its_end_has_no_task_that_runs() -> None:
+    job = one_set(restart="no")
+    should = Deployed(job.name, "", str(job.spec["image"]), one_shot=True)
+    assert problems(running(job, task(job, "complete")), should) == ()
+    for runs in (None, running(job, task(job, "failed")), running(NEW)):
+        assert problems(runs, should) == ("it hasn't run to its end in this form",)
 
 
 def test_what_no_release_has_is_a_problem_too() -> None:

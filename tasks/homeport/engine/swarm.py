@@ -69,6 +69,8 @@ class Service:
     tasks: tuple[Task, ...] = ()
     old_labels: Mapping[str, str] = field(default_factory=dict, hash=False)
     """Those that it had before its last update."""
+    job: bool = False
+    """Whether its tasks run to their end."""
 
     @property
     def all_labels(self) -> tuple[Mapping[str, str], ...]:
@@ -104,13 +106,15 @@ def services(stack: str) -> dict[str, Service]:
     ids = _lines("service", "ls", "--quiet", "--filter", f"label={STACK_LABEL}={stack}")
     if not ids:
         return {}
+    # Before its tasks: what made Swarm put a service back is among them then.
+    documents = _inspect("service", ids)
     tasks: dict[str, list[Task]] = {}
     # A task may go between being listed and being looked at: what is there is shown all the same.
     listed = _lines("stack", "ps", "--quiet", "--no-trunc", stack)
     for document in _inspect("task", listed):
         task = parse_task(document)
         tasks.setdefault(task.service, []).append(task)
-    found = (parse_service(document, stack, tasks) for document in _inspect("service", ids))
+    found = (parse_service(document, stack, tasks) for document in documents)
     return {one.name: one for one in found}
 
 
@@ -132,7 +136,8 @@ def parse_service(document: Mapping[str, Any], stack: str, tasks: Mapping[str, S
     """A service from the engine's description of it; ``tasks`` are those of all services by their ids."""
     spec = document.get("Spec") or {}
     own = tuple(tasks.get(str(document.get("ID")), ()))
-    replicated = (spec.get("Mode") or {}).get("Replicated")
+    mode = spec.get("Mode") or {}
+    job = mode.get("ReplicatedJob")
     both = (spec, document.get("PreviousSpec") or {})
     containers = tuple(
         found for one in both if (found := (one.get("TaskTemplate") or {}).get("ContainerSpec"))
@@ -142,15 +147,23 @@ def parse_service(document: Mapping[str, Any], stack: str, tasks: Mapping[str, S
         str(document.get("ID") or ""),
         str(spec.get("Name") or "").removeprefix(f"{stack}_"),
         str(containers[0].get("Image") or "") if containers else "",
-        # One that is global has a task on each machine that may have one: as many as Swarm wants.
-        int(replicated.get("Replicas") or 0) if replicated else sum(task.wanted for task in own),
+        _count(mode, own),
         spec.get("Labels") or {},
         str(update.get("State") or ""),
         str(update.get("Message") or ""),
         containers,
         own,
         both[1].get("Labels") or {},
+        job is not None,
     )
+
+
+def _count(mode: Mapping[str, Any], tasks: Sequence[Task]) -> int:
+    for kind, key in (("Replicated", "Replicas"), ("ReplicatedJob", "TotalCompletions")):
+        if kind in mode:
+            return int(mode[kind].get(key) or 0)
+    # One that is global has a task on each machine that may have one: as many as Swarm wants.
+    return sum(task.wanted for task in tasks)
 
 
 def deploy(stack: str, document: Mapping[str, Any]) -> None:

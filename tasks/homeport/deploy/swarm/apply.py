@@ -10,7 +10,7 @@ from homeport.deploy.desired import ReplicaSet
 from homeport.deploy.plan import Action
 from homeport.deploy.swarm import document, verdict
 from homeport.deploy.swarm.facts import SwarmFacts
-from homeport.deploy.swarm.plan import form_of, settings_of
+from homeport.deploy.swarm.plan import form_of, is_job, settings_of
 from homeport.deploy.swarm.verdict import State
 from homeport.deploy.work import Work
 from homeport.engine import configs, swarm
@@ -35,8 +35,17 @@ def forward(work: Work, found: SwarmFacts, shared: Mapping[str, Mapping[str, obj
         for one in sets.values():
             work.done[one.service].started = True
             work.event(one.service, "start", one.name)
+        # No service becomes a job, or the other way round; and a job that is new has no old tasks.
+        jobs = [name for name in sets if _job(found, sets[name])]
+        swarm.remove(work.plan.stack, [name for name in jobs if name in found.running])
         swarm.deploy(work.plan.stack, document.whole(sets.values(), shared))
-        _wait(work, sets, {step.service for step in steps if step.action is Action.NEW})
+        new = {step.service for step in steps if step.action in {Action.NEW, Action.RUN}}
+        _wait(work, sets, new, work.run_seconds if jobs else work.gate_seconds)
+
+
+def _job(found: SwarmFacts, one: ReplicaSet) -> bool:
+    """Whether it is to run to its end, or what runs is."""
+    return is_job(one) or (one.service in found.running and found.running[one.service].job)
 
 
 def _make_files(work: Work, found: SwarmFacts, shared: Mapping[str, Mapping[str, object]]) -> None:
@@ -50,13 +59,13 @@ def _make_files(work: Work, found: SwarmFacts, shared: Mapping[str, Mapping[str,
             configs.make(name, labels, text, "secret" if kind == "secrets" else "config")
 
 
-def _wait(work: Work, sets: Mapping[str, ReplicaSet], new: set[str]) -> None:
+def _wait(work: Work, sets: Mapping[str, ReplicaSet], new: set[str], limit: float) -> None:
     """Until all of them are well. Raises GateFailed for the first that isn't, and has got nowhere for
-    ``gate_seconds``, or that Swarm gave up."""
+    ``limit`` seconds, or that Swarm gave up."""
     since: dict[str, float] = {}
     passed: set[str] = set()
     seen: set[object] = set()
-    end = time.monotonic() + work.gate_seconds
+    end = time.monotonic() + limit
     while passed != set(sets):
         services = swarm.services(work.plan.stack)
         now = time.monotonic()
@@ -72,13 +81,11 @@ def _wait(work: Work, sets: Mapping[str, ReplicaSet], new: set[str]) -> None:
                 work.event(name, "passed")
         if not (news := _progress(services, sets)) <= seen:
             seen |= news
-            end = now + work.gate_seconds
+            end = now + limit
         elif now > end:
             late = next(name for name in sets if name not in passed)
             why = verdict.waiting_for(services[late]) if late in services else ""
-            raise _failure(
-                work, services.get(late), sets[late], f"not well after {work.gate_seconds:.0f} s: {why}"
-            )
+            raise _failure(work, services.get(late), sets[late], f"not well after {limit:.0f} s: {why}")
         if passed != set(sets):
             work.sleep(_LOOK_SECONDS)
 
@@ -86,7 +93,7 @@ def _wait(work: Work, sets: Mapping[str, ReplicaSet], new: set[str]) -> None:
 def _watch(work: Work, name: str, new: set[str]) -> float:
     """For how long a service must be well: Swarm itself watches an update, and nothing that is new."""
     service = work.stack.services.get(name)
-    if name not in new or service is None:
+    if name not in new or service is None or service.one_shot:
         return 0.0
     return service.monitor or (0.0 if service.has_health_check else STEADY_SECONDS)
 
@@ -115,7 +122,9 @@ def undo(work: Work, found: SwarmFacts) -> tuple[str, ...]:
     """Put back what was told to change, and wait until it is; returns what couldn't be, in words."""
     stack = work.plan.stack
     begun = [name for name, done in work.done.items() if done.started]
+    # What ran to its end has run; it is taken away, so that it runs again with the next deploy.
     before = {name: found.running[name] for name in begun if name in found.running}
+    before = {name: was for name, was in before.items() if not was.job}
     swarm.remove(stack, [name for name in begun if name not in before])
     now = swarm.services(stack)
     problems = []

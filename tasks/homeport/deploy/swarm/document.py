@@ -22,6 +22,8 @@ FORM_LABEL = "io.homeport.form"
 SETTINGS_LABEL = "io.homeport.settings"
 """Of a service: everything that decides how it runs, what changes no container among it."""
 VERSION = "3.13"
+JOB = "replicated-job"
+"""The mode of a service that runs to its end."""
 
 _AS_IT_IS = (
     "cap_add", "cap_drop", "command", "credential_spec", "dns", "dns_search", "domainname", "entrypoint",
@@ -74,12 +76,9 @@ def check(service: Service, nodes: int) -> None:
             f"says '{said}', which Swarm doesn't know",
             "Run it with Compose, as a project of its own.",
         )
-    elif service.one_shot:
-        problem = "runs to its end once, and Swarm would start it again and again"
-        hint = "Run it by 'before' under [deploy] in homeport.toml: 'docker compose run --rm ...', say."
     elif any(service.hook(when) for when in ("before", "after")):
         problem = "has commands under x-homeport, which aren't run on Swarm"
-        hint = "Run them by 'before' or 'after' under [deploy] in homeport.toml."
+        hint = "Make them one-shot services, for whose end others wait (service_completed_successfully)."
     elif any(str(item.get("host_ip") or "") not in _EVERY_ADDRESS for item in ports):
         problem = "publishes a port on one address, and Swarm would on every address of every machine"
         hint = "Leave the port out, or the address if everybody may reach it."
@@ -192,9 +191,19 @@ def _deploy(service: Service) -> dict[str, Any]:
     how, _ = order(service)
     if str(said.get("mode") or "replicated") == "replicated":
         said["replicas"] = service.replicas
+    if service.one_shot:
+        said = {
+            key: said[key] for key in said if key not in {"update_config", "rollback_config", "endpoint_mode"}
+        }
+        said |= {"mode": JOB, "replicas": service.replicas, "restart_policy": {"condition": "none"}}
+        return _with_limits(service, said)
     said["update_config"] = {"failure_action": ROLLBACK, **(said.get("update_config") or {}), "order": how}
     said["rollback_config"] = {"order": how, **(said.get("rollback_config") or {})}
     said.setdefault("restart_policy", _restart(str(service.spec.get("restart") or "always")))
+    return _with_limits(service, said)
+
+
+def _with_limits(service: Service, said: dict[str, Any]) -> dict[str, Any]:
     limits = {"cpus": "cpus", "mem_limit": "memory", "pids_limit": "pids"}
     resources = {
         "limits": {name: service.spec[key] for key, name in limits.items() if _says(service.spec.get(key))},

@@ -58,7 +58,7 @@ def rollback(request: Request, to: str, *, force: bool = False) -> int:
     def wanted(found: SwarmFacts) -> Goal:
         chosen = releases.choose(found.releases, to)
         sets, shared = past.of_release(chosen, found, force=force)
-        gone = _own(found) - sets.keys()
+        gone = {name for name in _own(found) - sets.keys() if not found.running[name].job}
         return Goal(sets, shared, tuple(sorted(gone)), chosen.number, _others(found, sets))
 
     return _run(request, f"rollback to {to}", wanted, back=True)
@@ -225,7 +225,7 @@ def _release(
     before = releases.current(found.releases)
     old = {name: one for name, one in before.services.items() if name not in goal.leaving} if before else {}
     new = {
-        name: Deployed(one.name, one.image, str(one.spec["image"]), one.count)
+        name: Deployed(one.name, one.image, str(one.spec["image"]), one.count, one_shot=planning.is_job(one))
         for name, one in goal.sets.items()
     }
     return Release(

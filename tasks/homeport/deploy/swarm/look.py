@@ -9,7 +9,7 @@ from pathlib import Path
 from homeport.deploy import look, notes
 from homeport.deploy.status import ServiceStatus
 from homeport.deploy.swarm import records, verdict
-from homeport.deploy.swarm.plan import form_of
+from homeport.deploy.swarm.plan import ended, form_of
 from homeport.engine import compose, configs, docker, swarm, volumes
 from homeport.engine.swarm import STACK_LABEL, Service
 from homeport.errors import EXIT_FAILED, UsageError, did_you_mean
@@ -38,6 +38,10 @@ def statuses(running: Mapping[str, Service], release: Mapping[str, Deployed]) ->
 
 
 def _status(name: str, runs: Service | None, should: Deployed | None) -> ServiceStatus:
+    if should is not None and should.one_shot:
+        done = runs is not None and form_of(runs) == should.replica_set and ended(runs)
+        problem = () if done else ("it hasn't run to its end in this form",)
+        return ServiceStatus(name, should.replica_set, 0, 0, "", problem)
     if runs is None:
         return ServiceStatus(name, "", 0, should.count if should else 0, "", ("Swarm doesn't have it",))
     problems = []

@@ -22,7 +22,10 @@ def of_release(release: Release, found: SwarmFacts, *, force: bool) -> tuple[dic
     """
     check_barrier(found.releases, release, force=force)
     sets, shared = found_again(release, found)
-    if missing := [name for name in release.services if name not in sets]:
+    # What has run to its end has run: an older one doesn't take a migration back.
+    wanted = [name for name, one in release.services.items() if not one.one_shot]
+    sets = {name: sets[name] for name in wanted if name in sets}
+    if missing := [name for name in wanted if name not in sets]:
         revision = release.revision[:12] + (" (which had changes that were not committed)" * release.dirty)
         raise UsageError(
             f"{release.id} can't run again: values of {len(missing)} of its services aren't there any more.",

@@ -7,7 +7,7 @@ from typing import Any
 
 from homeport.deploy.desired import ReplicaSet
 from homeport.deploy.plan import Action, DeployPlan, Step
-from homeport.deploy.swarm.document import FORM_LABEL, SETTINGS_LABEL
+from homeport.deploy.swarm.document import FORM_LABEL, JOB, SETTINGS_LABEL
 from homeport.engine.swarm import Service
 from homeport.model.stack import STOP_FIRST
 
@@ -51,6 +51,18 @@ def settings_of(service: Service) -> str:
     return str(service.labels.get(SETTINGS_LABEL) or "")
 
 
+def is_job(one: ReplicaSet) -> bool:
+    """Whether it is to run to its end."""
+    return str(one.spec["deploy"].get("mode")) == JOB
+
+
+def ended(job: Service) -> bool:
+    """Whether one that runs to its end has got there, in the form that Swarm has of it now."""
+    form = form_of(job)
+    done = [task for task in job.tasks if task.state == "complete" and task.labels.get(FORM_LABEL) == form]
+    return len(done) >= job.count
+
+
 def is_as(service: Service, one: ReplicaSet) -> bool:
     """Whether Swarm has been told to run it so, and nobody has told it anything else since."""
     settings = one.spec["deploy"]["labels"][SETTINGS_LABEL]
@@ -60,9 +72,15 @@ def is_as(service: Service, one: ReplicaSet) -> bool:
 
 def _action(one: ReplicaSet, runs: Service | None, was: ReplicaSet | None, why: str) -> tuple[Action, str]:
     if runs is None:
-        return Action.NEW, "it doesn't run yet"
-    if is_as(runs, one):
+        return (Action.RUN, "it hasn't run yet") if is_job(one) else (Action.NEW, "it doesn't run yet")
+    if is_as(runs, one) and (ended(runs) or not runs.job):
         return Action.UNCHANGED, "nothing changed"
+    if is_job(one):
+        fields = changed(was.spec, one.spec) if was and was.name == form_of(runs) else ()
+        return (
+            Action.RUN,
+            f"{', '.join(fields)} changed" if fields else "it hasn't run to its end in this form",
+        )
     stop = one.spec["deploy"]["update_config"]["order"] == STOP_FIRST
     action = Action.STOP_FIRST if stop else Action.START_FIRST
     if not form_of(runs):

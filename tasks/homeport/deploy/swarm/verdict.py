@@ -6,7 +6,7 @@ from enum import Enum
 
 from homeport.deploy.desired import ReplicaSet
 from homeport.deploy.swarm.document import FORM_LABEL
-from homeport.deploy.swarm.plan import form_of
+from homeport.deploy.swarm.plan import ended, form_of
 from homeport.engine.swarm import Service, Task
 
 _WENT_BACK = ("rollback_started", "rollback_completed", "rollback_paused")
@@ -39,17 +39,19 @@ def forward(service: Service | None, one: ReplicaSet, *, new: bool) -> tuple[Sta
         return State.FAILED, "Swarm paused its update"
     if form_of(service) != one.name:
         return State.FAILED, "somebody told Swarm something else meanwhile"
-    bad = failed(service, one.name) if new else []
+    bad = failed(service, one.name) if new or service.job else []
     ends = sum(task.state == "failed" for task in bad)
-    if ends > _ENDS or len(bad) - ends > _REJECTIONS:
+    if (service.job and bad) or ends > _ENDS or len(bad) - ends > _REJECTIONS:
         return State.FAILED, bad[-1].error or f"a task of it {bad[-1].state}"
     done = all_well(service) and service.update in _SETTLED
     return (State.WELL, "") if done else (State.GOING, waiting_for(service))
 
 
 def all_well(service: Service) -> bool:
-    """Whether as many tasks run as should, all of them in its own form."""
+    """Whether as many tasks run as should, or have run to their end, all of them in its own form."""
     form = form_of(service)
+    if service.job:
+        return ended(service)
     wanted = [task for task in service.tasks if task.wanted]
     there = [task for task in wanted if task.state == "running" and _form(task) == form]
     return len(there) == len(wanted) == service.count
