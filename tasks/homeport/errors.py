@@ -58,6 +58,14 @@ class UsageError(HomeportError):
     exit_code = EXIT_USAGE
 
 
+class NotWritable(UsageError):
+    """A file or folder that was asked for can't be written; ``path`` is the one."""
+
+    def __init__(self, what: str, path: str, *, hint: str = "") -> None:
+        super().__init__(what, hint=hint)
+        self.path = path
+
+
 class DefinitionError(UsageError):
     """The bake file, Compose file or a Dockerfile can't be read as it stands."""
 

@@ -18,6 +18,7 @@ import pytest
 
 import scanner_stand_in as stand_in
 from engine_fixtures import DockerSession, RunHomeport, Sandbox, docker
+from homeport.engine import killed, scanner
 from scanner_stand_in import StandIn
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the stand-in is a script with a #! line")
@@ -295,9 +296,9 @@ def test_the_official_image_is_run_where_there_is_no_program(
             docker("volume", "rm", "--force", "homeport-trivy")
 
 
-@pytest.mark.parametrize("interrupted", [False, True])
+@pytest.mark.parametrize("how", ["late", "interrupted", "killed"])
 def test_a_container_of_the_official_image_ends_with_the_scan(
-    interrupted: bool, stack: Stack, docker_session: DockerSession, tiny_image: str, tmp_path: Path
+    how: str, stack: Stack, docker_session: DockerSession, tiny_image: str, tmp_path: Path
 ) -> None:
     """Nothing heeds a signal there, so only taking the container away ends it."""
     version = json.dumps(stand_in.trivy_version())
@@ -314,15 +315,18 @@ def test_a_container_of_the_official_image_ends_with_the_scan(
     volumes = set(docker("volume", "ls", "--quiet").split())
     docker("build", "--quiet", "--label", docker_session.label, "--tag", name, str(tmp_path))
     try:
-        config = f'[scan]\ntimeout = {60 if interrupted else 4}\ntrivy-image = "{name}"\n'
+        config = f'[scan]\ntimeout = {4 if how == "late" else 60}\ntrivy-image = "{name}"\n'
         (stack.folder / "homeport.toml").write_text(config, encoding="utf-8")
         process = start(stack)
-        if interrupted:
+        if how != "late":
             wait_until(lambda: len(docker("ps", "--quiet", "--filter", f"ancestor={name}").split()) == 2)
-            process.send_signal(signal.SIGINT)
+            process.send_signal(signal.SIGINT if how == "interrupted" else signal.SIGKILL)
         _, errors = process.communicate(timeout=90)
-        assert process.returncode == (130 if interrupted else 2), errors
-        assert interrupted or "didn't end within 4 s" in errors
+        assert process.returncode == {"late": 2, "interrupted": 130, "killed": -signal.SIGKILL}[how], errors
+        assert how != "late" or "didn't end within 4 s" in errors
+        if how == "killed":
+            # What the next scan does first; there it would meet the same image again.
+            killed.sweep(scanner.CONTAINER_LABEL, scanner.OWNER_LABEL)
         assert docker("ps", "--all", "--quiet", "--filter", f"ancestor={name}") == ""
     finally:
         docker("rmi", "--force", name)
@@ -330,20 +334,33 @@ def test_a_container_of_the_official_image_ends_with_the_scan(
             docker("volume", "rm", "--force", "homeport-trivy")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_an_interrupted_scan_leaves_nothing_running(
-    number: signal.Signals, stack: Stack, trivy: StandIn
+    number: signal.Signals, stack: Stack, trivy: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    trivy.say(image={"sleep": 60})
+    place = stack.folder / "temporary"
+    place.mkdir()
+    monkeypatch.setenv("TMPDIR", str(place))
+    trivy.say(image={"sleep": 600})
     process = start(stack)
     try:
         wait_until(lambda: len(running(trivy)) == 2)
         process.send_signal(number)
-        _, errors = process.communicate(timeout=90)
+        # Of one that is killed its programs still hold the pipes.
+        process.wait(timeout=90)
     finally:
         process.kill()
-    assert process.returncode == 130, errors
+    if number == signal.SIGKILL:
+        assert list(place.iterdir())
+        trivy.say(image=stand_in.trivy_report())
+        done = stack.scan()
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "left that had been killed" in done.stdout
+    else:
+        assert process.returncode == 130
+    process.communicate(timeout=60)
     assert running(trivy) == []
+    assert list(place.iterdir()) == []
 
 
 def start(stack: Stack) -> subprocess.Popen[str]:

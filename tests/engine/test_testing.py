@@ -214,7 +214,38 @@ def test_unit_tests_that_fail_hang_or_are_not_there(repository: Repository) -> N
     found = repository.test("--only", "unit")
     assert {check["outcome"] for check in found["checks"]} == {"no tests"}
     assert "api, web: no tests" in found["said"]
-    repository.test("--only", "unit", "--strict", code=1)
+    strict = repository.test("--only", "unit", "--strict", code=1)
+    assert "no tests, which is a failure with --strict." in strict["said"].splitlines()[-1]
+
+
+def test_what_changes_without_a_trace_is_said(repository: Repository) -> None:
+    """As `rsync --times` leaves it. BuildKit then goes on with what it was sent before."""
+    dockerfile = (repository.folder / "web/Dockerfile").read_text(encoding="utf-8")
+    stage = dockerfile.replace('RUN python3 -c "import app"', "COPY check.sh ./\nRUN sh check.sh")
+    repository.write("web/Dockerfile", stage)
+    unit = repository.folder / "api/tests/test_app.py"
+    good = unit.read_text(encoding="utf-8")
+    for script, text, named in (("exit 0", good, 0), ("exit 1", good.replace("== 3", "== 4"), 2)):
+        repository.write("web/check.sh", f"# {repository.name}\n{script}\n")
+        repository.write("api/tests/test_app.py", text)
+        for path in (unit, repository.folder / "web/check.sh"):
+            os.utime(path, (1_600_000_000, 1_600_000_000))
+        found = repository.test("--only", "unit")
+        stale = [one for one in found["warnings"] if "size and time as before" in one]
+        assert [one.partition(" ")[0] for one in stale] == ["api/tests/test_app.py", "web/check.sh"][:named]
+    passed = [one["outcome"] for one in found["checks"]]
+    assert passed == ["passed"] * 2, "BuildKit notices by itself: this need not be looked for any more"
+    for path in (unit, repository.folder / "web/check.sh"):
+        os.utime(path)
+    assert {one["outcome"] for one in repository.test("--only", "unit", code=1)["checks"]} == {"failed"}
+
+
+def test_a_service_with_dots_in_its_name(repository: Repository) -> None:
+    """Bake's target of it has none, but takes the name."""
+    repository.compose["services"]["my.web"] = repository.compose["services"].pop("web")
+    repository.save()
+    found = repository.test("--only", "unit", "--targets", "my.web")
+    assert [(one["name"], one["outcome"]) for one in found["checks"]] == [("my_web", "passed")]
 
 
 def test_a_service_that_is_not_well_is_shown_with_its_log(repository: Repository) -> None:

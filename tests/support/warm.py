@@ -130,6 +130,7 @@ def _become(request: Mapping[str, Any], outputs: Sequence[int]) -> NoReturn:
     os.environ.clear()
     os.environ.update(request["env"])
     random.seed()
+    tempfile.tempdir = None  # it is read from the variables only once
     sys.argv = ["homeport", *request["args"]]
     importlib.import_module("homeport.program").main()
     sys.exit()

@@ -12,6 +12,7 @@ from homeport.commands import settings
 from homeport.commands.adapter import guarded, names, whole_number
 from homeport.errors import EnvironmentProblem, UsageError, WorkFailed, did_you_mean
 from homeport.program import main
+from homeport.report.document import check_file, write_json
 
 
 def call(monkeypatch: pytest.MonkeyPatch, *argv: str) -> int:
@@ -107,6 +108,40 @@ def test_an_error_reaches_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(capsys.readouterr().out) == {
         "error": {"exit_code": 2, "what": "It broke.", "hint": "Glue it."}
     }
+
+
+@pytest.mark.parametrize(("path", "errors"), [("taken/x/out.json", 1), ("folder", 1), ("good.json", 1)])
+def test_a_document_that_can_not_be_written_is_one_error(
+    path: str, errors: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "taken").write_text("", encoding="utf-8")
+    json_path = str(tmp_path / path)
+
+    def work() -> int:
+        check_file(json_path, "--json")
+        write_json(str(tmp_path / "taken" / "another.json"), {})
+        return 0
+
+    assert guarded(work, json_path) == 2
+    assert capsys.readouterr().err.count("error: ") == errors
+    assert (tmp_path / "good.json").exists() == (path == "good.json")
+
+
+def test_two_files_that_can_not_be_written_are_two_errors(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "taken").write_text("", encoding="utf-8")
+    folder = str(tmp_path / "taken")
+    assert guarded(lambda: check(f"{folder}/a"), f"{folder}/b") == 2
+    assert capsys.readouterr().err.count("error: ") == 1, "the folder is the same"
+    assert guarded(lambda: check(f"{folder}/a"), str(tmp_path)) == 2
+    assert capsys.readouterr().err.count("error: ") == 2
+
+
+def check(path: str) -> int:
+    check_file(path, "--sarif")
+    return 0
 
 
 def test_a_bug_says_where_to_report_it(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import date, datetime
 from typing import Any
 
 import pytest
@@ -24,6 +25,13 @@ def test_exceptions_of_a_scan() -> None:
     config = parse_config(document, "x").scan
     assert config.fixable_only
     assert config.ignore == {"zlib": ScanIgnore(id="CVE-1", packages=("z*",))}
+
+
+@pytest.mark.parametrize("until", ["2027-03-31", date(2027, 3, 31)])
+def test_a_last_day_may_be_a_date_of_toml(until: object) -> None:
+    document = {"scan": {"ignore": {"x": {"until": until}}}, "audit": {"suppress": {"x": {"until": until}}}}
+    config = parse_config(document, "x")
+    assert {config.scan.ignore["x"].until, config.audit.suppress["x"].until} == {"2027-03-31"}
 
 
 def test_tiers() -> None:
@@ -54,6 +62,14 @@ def test_tiers() -> None:
         ({"resources": {"services": {"a": 1}}}, "must be text", ""),
         ({"scan": {"fixable-only": 1}}, "must be true or false", ""),
         ({"scan": {"severty": "high"}}, "no setting 'scan.severty'", "'severity'"),
+        ({"scan": {"ignore": {"x": {"until": datetime(2027, 3, 31)}}}}, "must be a date such as", ""),
+        (
+            {"scan": {"ignore": {"x": {"until": 20270331}}}},
+            "must be a date such as 2027-03-31, not 20270331",
+            "",
+        ),
+        ({"scan": {"ignore": {"x": {"reason": date(2027, 3, 31)}}}}, "must be text", ""),
+        ({"scan": {"ignore": {"id": "CVE-1"}}}, "'scan.ignore.id' stands in no entry", "a name of its own"),
         ({"scan": {"ignore": {"x": {"untill": "2027-01-01"}}}}, "'scan.ignore.x.untill'", "'until'"),
     ],
 )

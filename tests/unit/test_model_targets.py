@@ -57,8 +57,15 @@ def test_outputs_in_both_forms(output: Any) -> None:
 
 
 def test_select_suggests() -> None:
-    select(["api", "core"], ["api"], ["core"])
+    assert select(["api", "core"], ["api"], ["core"]) == ("api", "core")
     with pytest.raises(UsageError) as caught:
         select(["Data-Apy"], ["data-api", "web"], ["core"])
     assert "'data-api'" in caught.value.cause
     assert "Groups: core" in caught.value.hint
+
+
+def test_names_with_dots_mean_what_they_mean_to_bake() -> None:
+    assert select(["my.dotted.api", "g.x"], ["my_dotted_api"], ["g_x"]) == ("my_dotted_api", "g_x")
+    with pytest.raises(UsageError, match=r"'my\.doted'") as caught:
+        select(["my.doted"], ["my_dotted"], [])
+    assert caught.value.cause == "did you mean 'my_dotted'?"

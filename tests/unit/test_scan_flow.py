@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from homeport.engine import history
+from homeport.engine import history, killed
 from homeport.engine import images as engine_images
 from homeport.engine.history import Told
 from homeport.engine.images import Image
@@ -44,7 +44,7 @@ class Scanner:
         self.asked.append("update" if update else "no update")
         return Ready("trivy", "0.69.3", f"{self.flaws}", "2026-11-29", 0)
 
-    def scan(self, image: str) -> Report:
+    def scan(self, image: str, name: str) -> Report:
         self.asked.append(image)
         if self.problem:
             raise self.problem
@@ -58,6 +58,7 @@ Run = Callable[..., tuple[int, dict[str, Any]]]
 def scanner(monkeypatch: pytest.MonkeyPatch) -> Scanner:
     found = Scanner()
     monkeypatch.setattr(images, "choose", lambda *_: found)
+    monkeypatch.setattr(killed, "sweep", lambda *_: ("swept",))
     return found
 
 
@@ -188,6 +189,24 @@ def test_a_dry_run_touches_nothing(run: Run, scanner: Scanner, tmp_path: Path) -
     }
     assert scanner.asked == []
     assert not (tmp_path / "x.json").exists()
+
+
+def test_what_killed_runs_left_is_swept_but_not_by_a_dry_run(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(dry_run=True)
+    assert "swept" not in capsys.readouterr().out
+    run()
+    assert "warning: swept" in capsys.readouterr().out
+
+
+def test_an_exception_for_a_target_that_there_is_not(run: Run, scanner: Scanner) -> None:
+    config = ScanConfig(ignore={"x": ScanIgnore(id="CVE-1", reason="y", targets=("api", "wbe"))})
+    _, document = run(config=config)
+    assert document["warnings"] == [
+        "[scan.ignore.x] names targets that there aren't: 'wbe' (did you mean 'web'?)."
+    ]
+    assert run(config=config, whole=False)[1]["warnings"] == []
 
 
 def test_what_is_written_beside_it(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -104,7 +104,7 @@ def test_the_database_is_fetched_once_and_then_never_again() -> None:
     found = Grype(programs, "/bin/grype")
     ready = found.prepare(update=True)
     assert (ready.version, ready.database) == ("0.104.0", "v6.1.9, 2026-11-29T06:31:53Z")
-    found.scan(ID)
+    found.scan(ID, "team/api:1")
     assert [argv[1:3] for argv, _ in programs.asked[:3]] == [
         ["db", "update"],
         ["version", "--output"],

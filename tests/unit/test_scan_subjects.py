@@ -85,6 +85,18 @@ def test_services_by_their_images(tmp_path: Path) -> None:
     assert caught.value.cause == "did you mean 'db'?"
 
 
+def test_a_service_with_dots_has_the_name_of_its_target_too(tmp_path: Path) -> None:
+    document = {"services": {"my.api": {"image": "a"}, "my_web": {"image": "b"}}}
+    names = ("my_api", "my.api", "my.web")
+    assert [one.target for one in of_services(document, names, tmp_path, "")] == ["my.api", "my_web"]
+    both = {"services": {"a.b": {"image": "a"}, "a_b": {"image": "b"}}}
+    for chosen in ([], ["a.b", "a_b"]):
+        assert [one.reference for one in of_services(both, chosen, tmp_path, "")] == ["a", "b"]
+    with pytest.raises(UsageError) as caught:
+        of_services(document, ["my.apu"], tmp_path, "")
+    assert caught.value.cause == "did you mean 'my.api'?"
+
+
 def test_an_image_is_scanned_once_however_many_targets_have_it() -> None:
     wanted = [Wanted("a", "x:1", "a/Dockerfile"), Wanted("b", "y:1", ""), Wanted("c", "x:latest", "")]
     same = image("sha256:1")
@@ -164,7 +176,7 @@ class Scanner:
     def prepare(self, update: bool) -> Ready:
         return READY
 
-    def scan(self, image: str) -> Report:
+    def scan(self, image: str, name: str) -> Report:
         self.asked.append(image)
         if image in self.broken:
             raise ScannerProblem(f"can't scan {image}")
@@ -213,7 +225,7 @@ class Counting(Scanner):
         self.lock = threading.Lock()
         self.now = self.most = 0
 
-    def scan(self, image: str) -> Report:
+    def scan(self, image: str, name: str) -> Report:
         with self.lock:
             self.now += 1
             self.most = max(self.most, self.now)

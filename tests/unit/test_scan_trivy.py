@@ -89,15 +89,16 @@ def test_an_image_of_which_it_knows_nothing_is_told_apart(results: Any) -> None:
     ],
 )
 def test_any_other_document_is_an_error(document: dict[str, Any]) -> None:
-    with pytest.raises(ScannerProblem, match=r"trivy can't scan sha256:aaa\."):
-        trivy.parse(document, ID)
+    with pytest.raises(ScannerProblem, match=r"trivy can't scan team/api:1\."):
+        trivy.parse(document, "team/api:1")
 
 
 @pytest.mark.parametrize("text", ["", "null", "[]", "Trivy!", json.dumps(stand_in.trivy_report())[:-9]])
 def test_output_that_is_no_whole_json_is_an_error(text: str) -> None:
     with pytest.raises(ScannerProblem) as caught:
-        Trivy(Said(says(text)), "/bin/trivy", "").scan(ID)
+        Trivy(Said(says(text)), "/bin/trivy", "").scan(ID, "team/api:1")
     assert caught.value.exit_code == 2
+    assert caught.value.what == "trivy can't scan team/api:1."
     assert "JSON" in caught.value.cause
 
 
@@ -107,7 +108,7 @@ def test_a_failure_is_an_error_with_its_own_words_even_if_a_report_comes_along()
     )
     programs = Said(says(stand_in.trivy_report(), 1, stderr))
     with pytest.raises(ScannerProblem) as caught:
-        Trivy(programs, "/bin/trivy", "").scan(ID)
+        Trivy(programs, "/bin/trivy", "").scan(ID, "team/api:1")
     assert caught.value.cause == "2026-11-30T06:00:01Z\tFATAL\tno space left"
     assert "looking" in caught.value.detail
 
@@ -117,7 +118,7 @@ def test_the_database_is_fetched_once_and_then_never_again() -> None:
     found = Trivy(programs, "/bin/trivy", "")
     ready = found.prepare(update=True)
     assert (ready.version, ready.built, ready.at_once) == ("0.69.3", "2026-11-29T06:11:53.123Z", 0)
-    found.scan(ID)
+    found.scan(ID, "team/api:1")
     assert programs.asked[0][1:3] == ["image", "--download-db-only"]
     assert "--skip-db-update" in programs.asked[2]
     assert sum("--download-db-only" in argv for argv in programs.asked) == 1
@@ -163,7 +164,8 @@ def test_nothing_of_the_environment_hides_anything() -> None:
 
 
 def test_the_official_image_has_the_socket_to_read_only() -> None:
-    argv = trivy.container_argv("trivy@sha256:1", "one", "/run/user/7/docker.sock", ("image", ID))
+    argv = trivy.container_argv("trivy@sha256:1", "one", "/run/user/7/docker.sock", ("image", ID), "me 1 2")
+    assert "io.homeport.scan.owner=me 1 2" in argv
     assert "/run/user/7/docker.sock:/var/run/docker.sock:ro" in argv
     assert argv[-3:] == ["trivy@sha256:1", "image", ID]
     assert argv[argv.index("--name") + 1] == "one"
@@ -175,7 +177,7 @@ def test_a_container_goes_with_the_command_that_was_stopped(monkeypatch: pytest.
     monkeypatch.setattr(trivy, "remove_container", removed.append)
     programs = Said(ScannerProblem("The scan was stopped."))
     with pytest.raises(ScannerProblem):
-        Trivy(programs, "", "trivy@sha256:1").scan(ID)
+        Trivy(programs, "", "trivy@sha256:1").scan(ID, "team/api:1")
     assert removed == [programs.asked[0][programs.asked[0].index("--name") + 1]]
 
 

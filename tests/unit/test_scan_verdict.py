@@ -108,6 +108,25 @@ def known(*hits: Hit) -> baseline.Baseline:
     return baseline.parse(baseline.document(hits), "x")
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"id": "image-secrets"}, "no image and no file has image-secrets: did you mean 'image-secret'?"),
+        ({"id": "GHSA-x"}, "no image and no file has GHSA-x."),
+        ({"targets": ("apii", "wep")}, "CVE-1 is in api, web, and not in 'apii' (did you mean 'api'?), 'wep' "
+         "(did you mean 'web'?)."),
+        ({"id": "CVE-2", "targets": ("api",)}, "CVE-2 is in web, and not in 'api'."),
+        ({"packages": ("zlip",)}, "CVE-1 is in zlib, and not in 'zlip' (did you mean 'zlib'?)."),
+        ({"id": "privileged", "targets": ("api",)}, "privileged is in compose.yml:3, which is no target's: "
+         "leave 'targets' out."),
+    ],
+)  # fmt: skip
+def test_an_exception_that_meets_nothing_says_why(changes: dict[str, Any], said: str) -> None:
+    hits = [*HITS, Hit(Weakness("privileged", Level.HIGH, "db"), None, "compose.yml", 3)]
+    gate = Gate(ignore=ignoring(**changes), targets=("api", "web"))
+    assert judge(hits, gate, TODAY).warnings == (f"[scan.ignore.old] ignores nothing: {said}",)
+
+
 def test_what_is_in_the_baseline_does_not_count() -> None:
     found = judge(HITS, Gate(baseline=known(*HITS[:3])), TODAY)
     assert len(found.known) == 3

@@ -102,6 +102,11 @@ def test_another_stage_and_no_tests() -> None:
     assert only(plan(facts({"api": Subject(frozenset({"test"}))}), config)).how == ""
 
 
+def test_a_service_with_dots_is_configured_by_its_name_too() -> None:
+    config = ChecksConfig(unit={"my.api": UnitConfig(leave_out="they need a device")})
+    assert only(plan(facts({"my_api": Subject()}), config)).why == "they need a device"
+
+
 def test_a_target_that_is_not_there() -> None:
     with pytest.raises(UsageError, match=r"test\.unit\.apu") as caught:
         plan(facts({"api": Subject()}), ChecksConfig(unit={"apu": UnitConfig()}))

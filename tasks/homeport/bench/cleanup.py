@@ -10,7 +10,7 @@ from functools import partial
 
 from homeport.bench import copies
 from homeport.bench.names import OWNER_LABEL, PREFIX, RUN_LABEL, Names
-from homeport.engine import images, owner, process, projects, volumes
+from homeport.engine import folders, images, owner, process, projects, volumes
 from homeport.engine.containers import PROJECT_LABEL, ContainerProblem
 from homeport.errors import HomeportError
 from homeport.report.words import one_line, plural
@@ -52,17 +52,17 @@ def project(name: str) -> None:
 def sweep(place: str) -> tuple[str, ...]:
     """Remove what runs left that were killed, as seen from ``place`` (see engine/owner.py); says what."""
     things = {**projects.labelled(RUN_LABEL), **_labels_of_images()}
-    folders = {f"folder/{folder}": (folder, found, said) for folder, found, said in copies.left()}
-    things |= {key: {RUN_LABEL: found, OWNER_LABEL: said} for key, (_, found, said) in folders.items()}
+    there = {f"folder/{folder}": (folder, found, said) for folder, found, said in copies.left()}
+    things |= {key: {RUN_LABEL: found, OWNER_LABEL: said} for key, (_, found, said) in there.items()}
     dead = owner.orphans(things, OWNER_LABEL, place)
     # What isn't a run's own number names nothing that could be removed by it.
     runs = {run_id for labels in dead.values() if _RUN.fullmatch(run_id := labels.get(RUN_LABEL, ""))}
     problems: list[str] = []
     for one in runs:
         problems += run(Names(one, ""))
-        for key, (folder, found, _) in folders.items():
+        for key, (folder, found, _) in there.items():
             if key in dead and found == one:
-                copies.remove(folder)
+                folders.remove(folder)
     if not runs:
         return ()
     what = f"Removed what {plural(len(runs), 'bench')} left that had been killed"

@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from homeport.bench.names import PREFIX, Names
-from homeport.engine import git
+from homeport.engine import folders, git
 from homeport.errors import EnvironmentProblem, UsageError
 from homeport.report.words import size
 
-OWNER_FILE = "owner"
 _SPARE = 256 * 1024 * 1024
 """Bytes that are to be left free."""
 
@@ -56,8 +55,7 @@ class Workplace:
             )
         self._source = source
         # Readable by nobody else: a definition may hold the values of variables.
-        self.folder = Path(tempfile.mkdtemp(prefix=f"{names.prefix}-"))
-        (self.folder / OWNER_FILE).write_text(names.owner, encoding="utf-8", newline="\n")
+        self.folder = folders.make(f"{names.prefix}-", names.owner)
 
     def copy(self, name: str) -> Path:
         """Another copy of the repository; returns its outermost folder."""
@@ -76,21 +74,10 @@ class Workplace:
         return folder
 
     def remove(self) -> None:
-        remove(self.folder)
+        folders.remove(self.folder)
 
 
 def left() -> Iterator[tuple[Path, str, str]]:
     """The folders of all runs of this machine: folder, run, and the text of the owner (empty: unknown)."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
-        run = folder.name.removeprefix(PREFIX).partition("-")[0]
-        try:
-            owner = (folder / OWNER_FILE).read_text(encoding="utf-8")
-        except OSError:
-            owner = ""
-        if folder.is_dir() and not folder.is_symlink():
-            yield folder, run, owner
-
-
-def remove(folder: Path) -> None:
-    """Remove a run's folder; what can't be removed stays."""
-    shutil.rmtree(folder, ignore_errors=True)
+    for folder, whose in folders.left(PREFIX):
+        yield folder, folder.name.removeprefix(PREFIX).partition("-")[0], whose

@@ -7,7 +7,6 @@ happens in the calling thread, which is told by a queue. Which targets share a p
 from __future__ import annotations
 
 import queue
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -19,7 +18,7 @@ from typing import Any, Protocol
 from homeport.build.grouping import joined, next_group
 from homeport.build.plan import BuildPlan, PlannedTarget
 from homeport.build.retry import backoff, transient_class
-from homeport.engine import buildx
+from homeport.engine import buildx, folders, owner
 from homeport.engine.process import GRACE_SECONDS, Child
 from homeport.engine.signals import ignore_stop_requests, on_stop_request
 from homeport.model.graph import dependents
@@ -140,12 +139,12 @@ class Run:
         sorter = TopologicalSorter(self.plan.graph())
         sorter.prepare()
         with (
-            tempfile.TemporaryDirectory(prefix="homeport-") as folder,
+            folders.for_a_while("homeport-build-") as folder,
             # By the queue and not as an exception: that could come between a child's start and its entry.
             on_stop_request(self.interrupt),
         ):
             try:
-                self._walk(sorter, Path(folder))
+                self._walk(sorter, folder)
             except BaseException:
                 for stopper in self._stop_all("stopped by an error"):
                     stopper.join()
@@ -407,4 +406,4 @@ class Run:
 def start_build(plan: BuildPlan, cwd: Path, metadata: Path) -> Child:
     """Start buildx for one target or several; the definition is written to it by ``buildx.build``."""
     argv = buildx.build_argv(plan.buildx, metadata=metadata, builder_name=plan.builder, allow=plan.allow)
-    return Child(argv, env=buildx.BUILD_ENVIRONMENT, cwd=cwd)
+    return Child(argv, env={**buildx.BUILD_ENVIRONMENT, **owner.variables()}, cwd=cwd)

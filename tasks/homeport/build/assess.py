@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from homeport.build import existing
+from homeport.build import existing, unnoticed
 from homeport.build.affected import affected
 from homeport.build.bases import refresh, resolver
 from homeport.build.facts import BuildFacts, read_dockerfiles
@@ -24,7 +24,6 @@ from homeport.model import graph
 from homeport.model.fingerprint import INPUTS_LABEL, LABEL, Fingerprint, Recorded, read_label
 from homeport.model.reference import normalized
 from homeport.model.result import BuildResult, Status, TargetResult
-from homeport.report.words import printable
 
 
 @dataclass(frozen=True)
@@ -161,37 +160,12 @@ class Assessment:
             f"{name}: its sources changed while it was built, so the next build builds it again."
             for name in sorted(unsound)
         )
-        hidden = self._hidden(second)
+        hidden = unnoticed.find(self._record, self.facts.engine.id, self._place, second.contexts.disk.files())
         stale = {name for name in again if hidden and second.reads(name, hidden)}
         unsound |= {name for name in built if stale & graph.closure(self._needs, [name])}
-        warnings += tuple(
-            f"{printable(second.shown(path))} has another content, but size and time as before: BuildKit "
-            "can't tell, and may have used the old content. Touch the file and build again."
-            for path in sorted(hidden)
-        )
+        warnings += unnoticed.warnings((second.shown(path) for path in hidden), "used", "build")
         sound = {name: standing.fingerprints[name] for name in built if name not in unsound}
         return Settled(sound, warnings + self.note(result.targets, sound))
-
-    def _hidden(self, second: Fingerprints) -> set[str]:
-        """Files that changed without a trace since an earlier build sent them to the engine.
-
-        BuildKit is sent only files whose size, time or mode differ from what it has (tonistiigi/fsutil diff).
-        What homeport's own builds sent is noted here; what other programs sent can't be known.
-        """
-        engine = self.facts.engine.id
-        if not engine:
-            return set()
-        before, now = self._record.sent(engine, self._place), second.contexts.disk.files()
-        hidden = {
-            path
-            for path, seen in now.items()
-            if path in before and before[path][1:] == seen[1:] and before[path] != seen
-        }
-        # What BuildKit has of a hidden file is what it was sent before.
-        kept = {path: seen for path, seen in before.items() if path in hidden or os.path.lexists(path)}
-        sent = {path: seen for path, seen in now.items() if path not in hidden}
-        self._record.write_sent(engine, self._place, kept | sent)
-        return hidden
 
     def note(self, targets: Iterable[TargetResult], sound: Mapping[str, Fingerprint]) -> tuple[str, ...]:
         """Write down which images of the engine have these fingerprints; returns warnings."""

@@ -134,8 +134,8 @@ def _show(plan: BuildPlan, standing: Standing, request: Request, console: Consol
     from homeport.build.show import plan_document, show_explanation, show_plan
 
     if request.explain is not None:
-        select(request.explain, tuple(standing.fingerprints), ())
-        show_explanation(plan, standing, request.explain, console)
+        names = select(request.explain, tuple(standing.fingerprints), ())
+        show_explanation(plan, standing, names, console)
     else:
         show_plan(plan, console)
     if request.json:

@@ -7,11 +7,19 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 from invoke import Exit, task
 
-from homeport.errors import EXIT_INTERRUPTED, ISSUES_URL, HomeportError, Interrupted, UsageError
+from homeport.errors import (
+    EXIT_INTERRUPTED,
+    ISSUES_URL,
+    HomeportError,
+    Interrupted,
+    NotWritable,
+    UsageError,
+)
 
 
 def command(help: dict[str, str], optional: Sequence[str] = ()) -> Callable[[Callable[..., int]], Any]:  # noqa: A002 - invoke's own word
@@ -62,15 +70,20 @@ def _failed(error: HomeportError, json_path: str) -> int:
     from homeport.report.console import make_console, show_error
 
     show_error(error, make_console(sys.stderr))
-    if json_path:
+    if json_path and not _stands_in_the_way(error, json_path):
         from homeport.report.document import write_json
 
         try:
             write_json(json_path, {**error.document, "error": error.as_dict()})
         except HomeportError as second:
-            if second.what != error.what:
-                show_error(second, make_console(sys.stderr))
+            show_error(second, make_console(sys.stderr))
     return error.exit_code
+
+
+def _stands_in_the_way(error: HomeportError, json_path: str) -> bool:
+    """Whether an error says that this file can't be written: to try it would say so once more."""
+    wanted = Path(json_path)
+    return isinstance(error, NotWritable) and Path(error.path) in (wanted, *wanted.parents)
 
 
 def _bug(error: Exception) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from homeport.build import affected_stage, facts, flow
 from homeport.build.options import BuildOptions
+from homeport.engine import folders
 from homeport.engine.git import Changes
 from homeport.errors import DefinitionError
 from homeport.model.config import BuildConfig
@@ -82,8 +82,8 @@ class Building:
             builder=self._builder or self._config.builder,
             registry_prefix=self._options.registry,
         )
-        with tempfile.TemporaryDirectory(prefix="homeport-test-") as folder:
-            out = Path(folder) / "build.json"
+        with folders.for_a_while("homeport-test-") as folder:
+            out = folder / "build.json"
             request = flow.Request(
                 self._root,
                 self._options,

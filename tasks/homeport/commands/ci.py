@@ -8,6 +8,8 @@ from typing import Any
 
 from homeport.commands.adapter import command
 
+_NO_GIT = "This folder is in no git repository: the files are for one that has it as its top level."
+
 
 @command(
     help={
@@ -35,7 +37,7 @@ def generate(
     config = settings.read(cwd)
     given = dataclasses.replace(config.ci, provider=provider or config.ci.provider)
     flow.choose(given.provider)  # before anything is asked for
-    place = git.place(cwd) or git.Place(cwd)
+    place = git.place(cwd)
     work, warnings = sharing.work(
         cwd, files=config.build.files, names=config.ci.targets or config.build.targets, config=config.ci
     )
@@ -43,14 +45,14 @@ def generate(
         flow.Request(
             cwd,
             work,
-            place.top,
-            place.folder,
+            place.top if place else cwd,
+            place.folder if place else "",
             config=given,
             build=config.build,
             check=check,
             dry_run=dry_run,
             force=force,
             json=json,
-            warnings=warnings,
+            warnings=warnings if place else (*warnings, _NO_GIT),
         )
     )

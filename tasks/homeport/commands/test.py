@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from homeport.commands.adapter import command, names, whole_number
+
+if TYPE_CHECKING:
+    from homeport.test.facts import Facts
 
 
 @command(
@@ -52,6 +57,7 @@ def test(
     from homeport.commands.building import Building
     from homeport.engine.git import changes_since
     from homeport.errors import EXIT_INTERRUPTED, Interrupted, UsageError, WorkFailed
+    from homeport.report.console import make_console, show_error
     from homeport.test import flow
 
     root = Path.cwd()
@@ -84,7 +90,7 @@ def test(
         raise UsageError("--changed-since needs the build, to know which targets a change can affect.")
     flow.check(request)
     if not builds:
-        return flow.run(request)
+        return flow.run(request, _unnoticed)
     building = Building(
         root, config.build, builder, keep_going=keep_going, cache_export=cache_export, aside=json == "-"
     )
@@ -102,7 +108,21 @@ def test(
         everything = str(settings.path(Path(os.path.realpath(root)))) in changes.paths
         request = replace(request, affected=None if everything else affected, changed=changes.paths)
     request = replace(request, unbuilt=failed)
-    return flow.run(request) or code
+    if (tested := flow.run(request, _unnoticed)) or not code:
+        return tested
+    problem = WorkFailed(
+        f"What was tested is well, but this can't be built: {', '.join(failed)}.",
+        hint="What is wrong there stands above, in what the build said.",
+    )
+    show_error(problem, make_console(sys.stderr))
+    return code
+
+
+def _unnoticed(found: Facts, specs: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
+    """Warnings about files that changed without a trace: a flow of builds knows what was sent."""
+    from homeport.build import unnoticed
+
+    return unnoticed.in_tests(specs, found.root, found.engine, found.builder)
 
 
 def _has_targets(root: Path, files: tuple[str, ...]) -> bool:

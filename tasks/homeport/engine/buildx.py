@@ -131,7 +131,7 @@ def definition(
         asked = printing.result()
     chosen: tuple[str, ...] = ()
     if known is not None:
-        select(names, known, groups)
+        names = select(names, known, groups)
         if not names and "default" not in (*known, *groups):
             # What stands in a group is meant to be built; what stands in none may only be inherited from.
             names = groups or known

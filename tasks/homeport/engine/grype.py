@@ -53,9 +53,9 @@ class Grype:
         doing = "grype has no database that it can use."
         return parse_status(version, document(status, doing, _NO_DATABASE))
 
-    def scan(self, image: str) -> Report:
+    def scan(self, image: str, name: str) -> Report:
         done = self.programs.run([self.program, *scan_words(image)], _ENV)
-        return parse(document(done, f"grype can't scan {image}."), image)
+        return parse(document(done, f"grype can't scan {name}."), name)
 
 
 def find(programs: Programs) -> Grype:
@@ -103,9 +103,9 @@ def parse_status(version: Mapping[str, Any], status: Mapping[str, Any]) -> Ready
         raise garbled(doing, f"Its answer isn't in the documented form: {error}.") from error
 
 
-def parse(said: Mapping[str, Any], image: str) -> Report:
+def parse(said: Mapping[str, Any], name: str) -> Report:
     """What a report says. Raises ScannerProblem for any other document."""
-    doing = f"grype can't scan {image}."
+    doing = f"grype can't scan {name}."
     if not isinstance(said.get("matches"), list) or "descriptor" not in said:
         raise garbled(doing, "It prints JSON, but no report with matches.")
     try:

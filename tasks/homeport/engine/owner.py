@@ -15,7 +15,7 @@ import psutil
 
 _ENDED = "ZXx"
 """A zombie, and a dead process, as proc_pid_stat(5) calls them."""
-VARIABLE = "HOMEPORT_TEST_OWNER"
+VARIABLE = "HOMEPORT_OWNER"
 """The environment variable by which programs say whose they are, and those that they start, too."""
 _STRANGER_SECONDS = 24 * 3600.0
 """How old a run of another machine has to be before it counts as dead: nobody here can look."""
@@ -48,12 +48,17 @@ def me() -> Owner:
 
 
 def _place() -> str:
-    """Where process numbers are these: a machine since it was started; on Linux a namespace of it."""
+    """Where process numbers are these, and whose: a machine since it was started; on Linux a namespace of it.
+
+    With the user: other users' processes may be hidden, and what is theirs is theirs to remove.
+    """
     parts = [socket.gethostname().replace(" ", "_")]
     with contextlib.suppress(OSError):
         boot = Path("/proc/sys/kernel/random/boot_id")  # posix: elsewhere it isn't there
         parts.append(boot.read_text(encoding="ascii").strip())
         parts.append(os.readlink("/proc/self/ns/pid"))  # noqa: PTH115 - no path  # posix: as above
+    if own := getattr(os, "getuid", None):  # posix: elsewhere there is none
+        parts.append(str(own()))
     return "/".join(parts)
 
 
@@ -111,7 +116,7 @@ def variables() -> dict[str, str]:
 
 
 def strays(place: str, mark: Callable[[int], str | None] = mark_of) -> list[psutil.Process]:
-    """The programs that tests of this place have started which are dead by now."""
+    """The programs that runs of this place have started which are dead by now."""
     found = []
     for one in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):  # gone, or somebody else's

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from homeport.engine import api, process
+from homeport.engine import api, owner, process
 from homeport.engine.containers import ContainerProblem
 
 KINDS = ("container", "network", "volume")
@@ -34,6 +34,7 @@ def start(document: Mapping[str, Any], cwd: Path, seconds: float) -> None:
         stdin=json.dumps(document),
         cwd=cwd,
         timeout=seconds,
+        env=owner.variables(),
     )
     if done.code != 0:
         lines = [line.strip() for line in done.stderr.strip().splitlines() if line.strip()]

@@ -6,12 +6,10 @@ database or prints anything but its documented JSON raises ScannerProblem: it ne
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
 import subprocess
-import tempfile
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,12 +17,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
 
-from homeport.engine import api, process
+from homeport.engine import api, folders, owner, process
 from homeport.engine.process import Child, Completed
 from homeport.engine.programs import which
 from homeport.errors import EnvironmentProblem
 from homeport.model.vulnerability import Weakness
 
+CONTAINER_LABEL = "io.homeport.scan"
+"""What the containers have that scanners run in; ``OWNER_LABEL`` names the process that started them."""
+OWNER_LABEL = "io.homeport.scan.owner"
 _MOST_LINES = 20
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _FETCHING = re.compile(
@@ -69,8 +70,8 @@ class Scanner(Protocol):
     def prepare(self, update: bool) -> Ready:
         """Bring the database up to date, unless ``update`` is False, and say what there is then."""
 
-    def scan(self, image: str) -> Report:
-        """Look at an image of the engine, by its id, without any further download of the database."""
+    def scan(self, image: str, name: str) -> Report:
+        """Look at an image of the engine, by its id; people call it ``name``. The database stays as it is."""
 
 
 class Programs:
@@ -83,8 +84,12 @@ class Programs:
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
         """How long one program may take."""
-        self._folder = tempfile.TemporaryDirectory(prefix="homeport-scan-")
-        self._env = {**without_settings(os.environ), **_same_engine()}
+        self._folder = folders.make("homeport-scan-")
+        self._work = self._folder / "work"
+        self._work.mkdir()
+        # What they unpack meanwhile may be large: it goes with the folder.
+        own = {**owner.variables(), **folders.variables(self._folder)}
+        self._env = {**without_settings(os.environ), **_same_engine(), **own}
         self._running: set[Child] = set()
         self._lock = threading.Lock()
         self._stopped = False
@@ -96,16 +101,15 @@ class Programs:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
-        # What a stopped program still holds open (Windows) is left to the system's own cleaning.
-        with contextlib.suppress(OSError):
-            self._folder.cleanup()
+        # What a stopped program still holds open (Windows) is left to the next run.
+        folders.remove(self._folder)
 
     def run(self, argv: Sequence[str], env: Mapping[str, str] | None = None) -> Completed:
         """Run a program to its end. Raises ScannerProblem if it doesn't end in time or was stopped."""
         with self._lock:
             if self._stopped:
                 raise ScannerProblem("The scan was stopped.")
-            child = Child(argv, env={**self._env, **(env or {})}, cwd=Path(self._folder.name))
+            child = Child(argv, env={**self._env, **(env or {})}, cwd=self._work)
             self._running.add(child)
         try:
             out, err = child.process.communicate(timeout=self.seconds)

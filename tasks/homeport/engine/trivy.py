@@ -14,10 +14,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from homeport.engine import api
+from homeport.engine import api, owner
 from homeport.engine.docker import version_tuple
 from homeport.engine.process import Completed
 from homeport.engine.scanner import (
+    CONTAINER_LABEL,
+    OWNER_LABEL,
     Programs,
     Ready,
     Report,
@@ -71,9 +73,9 @@ class Trivy:
         doing = "trivy can't say which database it has."
         return parse_version(document(self._run("version", "--format", "json"), doing))
 
-    def scan(self, image: str) -> Report:
+    def scan(self, image: str, name: str) -> Report:
         done = self._run(*scan_words(image, self.programs.seconds))
-        return parse(document(done, f"trivy can't scan {image}."), image)
+        return parse(document(done, f"trivy can't scan {name}."), name)
 
     def sbom(self, image: str, name: str) -> dict[str, Any]:
         """The CycloneDX document of an image; Trivy gives it no other name than the id."""
@@ -85,7 +87,7 @@ class Trivy:
             return self.programs.run([self.program, *words], _ENV)
         name = f"homeport-scan-{secrets.token_hex(6)}"
         try:
-            done = self.programs.run(container_argv(self.image, name, self.socket, words))
+            done = self.programs.run(container_argv(self.image, name, self.socket, words, str(owner.me())))
         except BaseException:
             # The docker command is gone, its container may not be.
             remove_container(name)
@@ -125,13 +127,17 @@ def sbom_words(image: str, seconds: float) -> tuple[str, ...]:
     )
 
 
-def container_argv(image: str, name: str, socket: str, words: tuple[str, ...]) -> list[str]:
-    """The argv that runs Trivy's official image: the engine's socket read-only, the database in a volume."""
+def container_argv(image: str, name: str, socket: str, words: tuple[str, ...], whose: str) -> list[str]:
+    """The argv that runs Trivy's official image: the engine's socket read-only, the database in a volume.
+
+    ``whose`` is the text of the process that it runs for.
+    """
     env = [f"--env={key}={value}" for key, value in _ENV.items()]
     # By name only: their values are the docker command's to take over, and stand in no command line.
     env += [f"--env={key}" for key in ("TRIVY_DB_REPOSITORY", "TRIVY_JAVA_DB_REPOSITORY", "HTTPS_PROXY")]
     return [
-        *("docker", "run", "--rm", "--name", name, "--label", "io.homeport.scan=1", *env),
+        *("docker", "run", "--rm", "--name", name, "--label", f"{CONTAINER_LABEL}=1"),
+        *("--label", f"{OWNER_LABEL}={whose}", *env),
         *("--volume", f"{socket}:{_SOCKET}:ro", "--volume", f"{VOLUME}:/root/.cache/trivy"),
         *(image, *words),
     ]
@@ -164,9 +170,9 @@ def parse_version(said: Mapping[str, Any]) -> Ready:
     return Ready("trivy", version, f"{number}, {built}", built, at_once)
 
 
-def parse(said: Mapping[str, Any], image: str) -> Report:
+def parse(said: Mapping[str, Any], name: str) -> Report:
     """What a report of schema version 2 says. Raises ScannerProblem for any other document."""
-    doing = f"trivy can't scan {image}."
+    doing = f"trivy can't scan {name}."
     if said.get("SchemaVersion") != 2 or "ArtifactName" not in said:
         raise garbled(doing, "It prints JSON, but no report of schema version 2.")
     try:

@@ -14,6 +14,7 @@ class Outcome(Enum):
     FAILED = "failed"
     NONE = "no tests"
     LEFT_OUT = "left out"
+    INTERRUPTED = "interrupted"
 
 
 @dataclass(frozen=True)

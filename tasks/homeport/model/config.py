@@ -10,6 +10,7 @@ import dataclasses
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date, datetime
 from typing import Any
 
 from homeport.errors import UsageError, did_you_mean
@@ -286,7 +287,7 @@ def parse_config(document: Mapping[str, Any], source: str) -> Config:
 
 
 def _parse(kind: type[Any], document: Mapping[str, Any], source: str, prefix: str) -> Any:
-    fields = {item.name.replace("_", "-"): item for item in dataclasses.fields(kind)}
+    fields = _settings_of(kind)
     hints = typing.get_type_hints(kind)
     values: dict[str, Any] = {}
     for key, value in document.items():
@@ -301,6 +302,11 @@ def _parse(kind: type[Any], document: Mapping[str, Any], source: str, prefix: st
     return kind(**values)
 
 
+def _settings_of(kind: Any) -> dict[str, dataclasses.Field[Any]]:
+    """What can be set in a table, by the key that stands in TOML."""
+    return {item.name.replace("_", "-"): item for item in dataclasses.fields(kind)}
+
+
 def _value(hint: Any, value: Any, source: str, key: str) -> Any:
     if dataclasses.is_dataclass(hint):
         if isinstance(value, Mapping):
@@ -309,6 +315,13 @@ def _value(hint: Any, value: Any, source: str, key: str) -> Any:
     if typing.get_origin(hint) is Mapping:
         kind = typing.get_args(hint)[1]
         if isinstance(value, Mapping):
+            stray = [name for name, item in value.items() if not isinstance(item, Mapping)]
+            if dataclasses.is_dataclass(kind) and stray and stray[0] in _settings_of(kind):
+                raise UsageError(
+                    f"{source}: '{key}.{stray[0]}' stands in no entry.",
+                    cause=f"There may be several under [{key}], each with a name of its own.",
+                    hint=f"Choose a name, and write [{key}.NAME] instead of [{key}].",
+                )
             return {name: _value(kind, item, source, f"{key}.{name}") for name, item in value.items()}
         raise UsageError(f"{source}: '{key}' must be a table, [{key}].")
     if hint is bool:
@@ -326,6 +339,13 @@ def _value(hint: Any, value: Any, source: str, key: str) -> Any:
     if any("\0" in text for text in (value if isinstance(value, list) else [value]) if isinstance(text, str)):
         raise UsageError(f"{source}: '{key}' has a character that no program can be given.")
     if hint is str:
+        if key.endswith(".until") and isinstance(value, date) and not isinstance(value, datetime):
+            return value.isoformat()  # TOML knows dates, too
+        if key.endswith(".until") and not isinstance(value, str):
+            raise UsageError(
+                f"{source}: '{key}' must be a date such as 2027-03-31, not {value}.",
+                hint="Year, month and day, with quotes or without; after that day the finding counts again.",
+            )
         if not isinstance(value, str):
             raise UsageError(f"{source}: '{key}' must be text, not {value!r}.")
         if key == "build.registry" and value:

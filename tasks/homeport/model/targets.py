@@ -129,15 +129,25 @@ def expand_groups(groups: Mapping[str, Sequence[str]], targets: Mapping[str, Tar
     return tuple(found)
 
 
-def select(names: Sequence[str], known: Sequence[str], groups: Sequence[str]) -> None:
-    """Check names asked for on the command line; raises UsageError with the nearest known one."""
+def bake_name(name: str) -> str:
+    """A name that somebody asks for as bake has it: it takes dots, which Compose services may have, and no
+    target has one (docker/buildx bake/bake.go)."""
+    return name.replace(".", "_")
+
+
+def select(names: Sequence[str], known: Sequence[str], groups: Sequence[str]) -> tuple[str, ...]:
+    """The names of targets and groups, as bake has them, that somebody asks for.
+
+    Raises UsageError with the nearest known one.
+    """
     for name in names:
-        if name not in known and name not in groups:
+        if bake_name(name) not in (*known, *groups):
             raise UsageError(
                 f"There is no target or group named {name!r}.",
                 cause=did_you_mean(name, [*known, *groups]),
                 hint=f"Targets: {_shortened(known)}." + (f" Groups: {_shortened(groups)}." if groups else ""),
             )
+    return tuple(map(bake_name, names))
 
 
 def unescape(text: str) -> str:

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from homeport.errors import UsageError
+from homeport.errors import NotWritable
 from homeport.model.result import BuildResult
 
 BUILD_SCHEMA = "homeport.build/1"
@@ -67,8 +67,10 @@ def make_folder(path: Path, option: str = "--report") -> None:
         with tempfile.TemporaryFile(dir=path):
             pass
     except OSError as error:
-        raise UsageError(
-            f"The folder {str(path)!r} can't be {doing}: {error.strerror}.", hint=f"Choose another {option}."
+        raise NotWritable(
+            f"The folder {str(path)!r} can't be {doing}: {error.strerror}.",
+            str(path),
+            hint=f"Choose another {option}.",
         ) from error
 
 
@@ -77,12 +79,14 @@ def check_file(path: str, option: str) -> None:
     if path == "-":
         return
     if Path(path).is_dir():
-        raise UsageError(f"{option} {path!r} is a folder.", hint="Name a file, or '-' for standard output.")
+        raise NotWritable(
+            f"{option} {path!r} is a folder.", path, hint="Name a file, or '-' for standard output."
+        )
     # One that is there may be written though its folder may not: /dev/null.
     if not Path(path).exists():
         make_folder(Path(path).parent, option)
     elif not os.access(path, os.W_OK):
-        raise UsageError(f"The file {path!r} can't be written.", hint=f"Choose another {option}.")
+        raise NotWritable(f"The file {path!r} can't be written.", path, hint=f"Choose another {option}.")
 
 
 def file_name(text: str) -> str:
@@ -102,8 +106,9 @@ def write_text(path: Path, text: str) -> None:
         # Lone surrogates (undecodable names) must not cost the whole report.
         path.write_bytes(text.encode("utf-8", errors="replace"))
     except OSError as error:
-        raise UsageError(
+        raise NotWritable(
             f"The file {str(path)!r} can't be written: {error.strerror}.",
+            str(path),
             hint="Choose another --json or --report.",
         ) from error
 

@@ -12,9 +12,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from homeport.engine import history
+from homeport.engine import history, killed
 from homeport.engine import images as engine_images
-from homeport.engine.scanner import Programs, Scanner
+from homeport.engine.scanner import CONTAINER_LABEL, OWNER_LABEL, Programs, Scanner
 from homeport.errors import EXIT_FAILED
 from homeport.model.config import ScanConfig
 from homeport.model.finding import Finding
@@ -72,6 +72,7 @@ def run(request: Request) -> int:
         found = subjects(request.wanted, engine_images.find(one.reference for one in request.wanted))
         if request.dry_run:
             return _show_plan(request, found, scanner, console)
+        show_warnings(killed.sweep(CONTAINER_LABEL, OWNER_LABEL), console)
         lister = sboms.lister(scanner, programs) if request.sbom else None
         show.begin(scanner.shown, request.update, console)
         ready = scanner.prepare(request.update)
@@ -82,6 +83,7 @@ def run(request: Request) -> int:
         listed = sboms.write(lister, found, Path(request.sbom), jobs, programs) if lister else {}
     hits = [*_of_images(looked), *map(of_repository, request.repository)]
     excepted = [(of_repository(one), reason) for one, reason in request.excepted]
+    gate = replace(gate, targets=tuple(name for one in found for name in one.targets))
     judged = verdict.judge(hits, gate, request.today, excepted)
     unknown = _unknown(one.subject for one in looked if not one.report.looked)
     judged = replace(judged, warnings=(*unknown, *judged.warnings))

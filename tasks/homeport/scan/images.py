@@ -63,7 +63,7 @@ def look(
         if known is not None:
             return Looked(subject, known, 0.0, cached=True)
         began = time.monotonic()
-        report = scanner.scan(subject.id)
+        report = scanner.scan(subject.id, subject.reference)
         results.write(folder, ready, subject.id, report)
         return Looked(subject, report, time.monotonic() - began, cached=False)
 

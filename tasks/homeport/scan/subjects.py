@@ -11,7 +11,7 @@ from typing import Any
 from homeport.engine.buildx import BAKE_FILES, COMPOSE_FILES
 from homeport.engine.images import Image
 from homeport.errors import EnvironmentProblem, UsageError, did_you_mean
-from homeport.model.targets import Definition
+from homeport.model.targets import Definition, bake_name
 
 
 @dataclass(frozen=True)
@@ -76,15 +76,18 @@ def of_targets(definition: Definition, cwd: Path, fallback: str) -> tuple[list[W
 def of_services(document: Mapping[str, Any], names: Sequence[str], cwd: Path, fallback: str) -> list[Wanted]:
     """The images of a resolved Compose project's services; ``names`` choose some. Raises UsageError."""
     services: Mapping[str, Mapping[str, Any]] = document["services"]
+    # Where services are built, their targets have these names.
+    known = {bake_name(name): name for name in services}
     for name in names:
-        if name not in services:
+        if name not in services and bake_name(name) not in known:
             raise UsageError(
                 f"There is no service named {name!r}.",
                 cause=did_you_mean(name, services),
                 hint=f"Services: {', '.join(services)}.",
             )
+    chosen = [name if name in services else known[bake_name(name)] for name in names] or services
     wanted = []
-    for name in names or services:
+    for name in dict.fromkeys(chosen):
         build = services[name].get("build")
         file = fallback
         if build:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import datetime
 import fnmatch
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from homeport.errors import UsageError
+from homeport.errors import UsageError, did_you_mean
 from homeport.model.config import ScanIgnore
 from homeport.model.until import ended, last_day
 from homeport.model.vulnerability import Level
 from homeport.scan.baseline import Baseline
 from homeport.scan.hits import Hit
+
+_MOST = 5
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,8 @@ class Gate:
     baseline: Baseline | None = None
     whole: bool = True
     """Whether everything was looked at: only then an exception without a finding is one too many."""
+    targets: tuple[str, ...] = ()
+    """All targets, or services, whose images were looked at; empty: nobody says."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,8 @@ def judge(
     counted, below, unfixed, known = [], [], [], []
     gone, used = list(ignored), set()
     expired: dict[str, int] = {}
-    for hit in sorted(hits, key=_order):
+    ordered = sorted(hits, key=_order)
+    for hit in ordered:
         fits = [name for name, one in gate.ignore.items() if _meets(one, hit)]
         used.update(fits)
         valid = [name for name in fits if not ended(gate.ignore[name].until, today)]
@@ -90,11 +95,13 @@ def judge(
             unfixed.append(hit)
         else:
             counted.append(hit)
-    warnings = tuple(_warnings(gate, used, expired, today))
+    warnings = tuple(_warnings(gate, used, expired, today, ordered))
     return Verdict(tuple(counted), tuple(below), tuple(unfixed), tuple(gone), tuple(known), warnings)
 
 
-def _warnings(gate: Gate, used: set[str], expired: Mapping[str, int], today: datetime.date) -> Iterable[str]:
+def _warnings(
+    gate: Gate, used: set[str], expired: Mapping[str, int], today: datetime.date, hits: Sequence[Hit]
+) -> Iterable[str]:
     for name, one in gate.ignore.items():
         if ended(one.until, today):
             found = expired.get(name, 0)
@@ -103,21 +110,54 @@ def _warnings(gate: Gate, used: set[str], expired: Mapping[str, int], today: dat
                 f"[scan.ignore.{name}] ended on {one.until}: "
                 + (f"{what} again ({one.id})." if found else "it can go, for nothing needs it any more.")
             )
-        elif name not in used and gate.whole:
-            yield f"[scan.ignore.{name}] ignores nothing: no image and no file has {one.id}."
+        elif gate.whole and (why := _why_nothing(one, hits) if name not in used else ""):
+            yield f"[scan.ignore.{name}] ignores nothing: {why}"
+        elif gate.whole and gate.targets and (strange := _strange(one.targets, gate.targets)):
+            yield f"[scan.ignore.{name}] names targets that there aren't: {strange}"
+
+
+def _why_nothing(one: ScanIgnore, hits: Sequence[Hit]) -> str:
+    """Why an exception meets no finding: its id, its packages or its targets."""
+    found = [hit for hit in hits if hit.weakness.id == one.id]
+    if not found:
+        near = did_you_mean(one.id, (hit.weakness.id for hit in hits))
+        return f"no image and no file has {one.id}{f': {near}' if near else '.'}"
+    fitting = [hit for hit in found if _fits(one.packages, (hit.weakness.package,))]
+    if not fitting:
+        packages = sorted({hit.weakness.package for hit in found})
+        return f"{one.id} is in {_some(packages)}, and not in {_strange(one.packages, packages)}"
+    names = sorted({target for hit in fitting for target in hit.targets})
+    if not names:
+        places = sorted({hit.place for hit in fitting})
+        return f"{one.id} is in {_some(places)}, which is no target's: leave 'targets' out."
+    return f"{one.id} is in {_some(names)}, and not in {_strange(one.targets, names)}"
+
+
+def _strange(patterns: Iterable[str], names: Collection[str]) -> str:
+    """Those patterns that fit none of these names, with the nearest one for each; empty if all fit."""
+    found = []
+    for pattern in patterns:
+        if not any(fnmatch.fnmatchcase(name, pattern) for name in names):
+            near = did_you_mean(pattern, names)
+            found.append(f"{pattern!r} ({near})" if near else repr(pattern))
+    return f"{', '.join(found)}." if found else ""
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
+    return f"{', '.join(names[:_MOST])}{more}"
 
 
 def _meets(one: ScanIgnore, hit: Hit) -> bool:
-    def fits(patterns: tuple[str, ...], names: Iterable[str]) -> bool:
-        return not patterns or any(
-            fnmatch.fnmatchcase(name, pattern) for name in names for pattern in patterns
-        )
-
     return (
         one.id == hit.weakness.id
-        and fits(one.packages, (hit.weakness.package,))
-        and fits(one.targets, hit.targets)
+        and _fits(one.packages, (hit.weakness.package,))
+        and _fits(one.targets, hit.targets)
     )
+
+
+def _fits(patterns: Collection[str], names: Iterable[str]) -> bool:
+    return not patterns or any(fnmatch.fnmatchcase(name, pattern) for name in names for pattern in patterns)
 
 
 def _order(hit: Hit) -> tuple[int, str, str, str]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.text import Text
@@ -15,6 +17,7 @@ from homeport.engine.docker import version_tuple
 from homeport.errors import EXIT_FAILED, EnvironmentProblem, UsageError, did_you_mean
 from homeport.model.checks import Check, Outcome, ok
 from homeport.model.config import BuildConfig, ChecksConfig
+from homeport.model.targets import bake_name
 from homeport.report import junit
 from homeport.report.console import make_console, show_warnings
 from homeport.report.document import check_file, make_folder, write_json, write_text
@@ -29,6 +32,8 @@ from homeport.test.stack import Trial
 from homeport.test.units import Unit
 
 KINDS = ("unit", "smoke", "integration")
+Unnoticed = Callable[[Facts, Mapping[str, Mapping[str, Any]]], tuple[str, ...]]
+"""From the facts and what bake was given, by name, to warnings about files that BuildKit didn't notice."""
 _START_INTERVAL_ENGINE = (25,)
 """The first engine that knows ``healthcheck.start_interval`` (moby 25.0 release notes)."""
 
@@ -96,9 +101,10 @@ def check(request: Request) -> None:
     _plan(_facts(request), request)
 
 
-def run(request: Request) -> int:
+def run(request: Request, unnoticed: Unnoticed = lambda found, specs: ()) -> int:
     """Test, show, and return 0 if nothing failed, else 1.
 
+    ``unnoticed`` gives warnings about what builds were sent, which a flow can't know of another one.
     Raises HomeportError for what is found before anything was started.
     """
     console = make_console(sys.stderr if request.json == "-" else sys.stdout)
@@ -123,7 +129,12 @@ def run(request: Request) -> int:
         # What was found is worth more than that something is left, which the next run removes.
         said = f"{error.what} {error.detail}".strip()
         checks.append(Check("smoke", "clean up", Outcome.FAILED, 0.0, said))
-    _report(checks, warnings, time.monotonic() - began, plan, request, console)
+    for check in _nothing(plan, found, request):
+        show.progress(check, console)
+        checks.append(check)
+    specs = {name: spec for unit in plan.units for name, spec in unit.document.get("target", {}).items()}
+    stale = unnoticed(found, specs) if specs else ()
+    _report(checks, warnings, stale, time.monotonic() - began, plan, request, console)
     return 0 if ok(checks, strict=request.strict) else EXIT_FAILED
 
 
@@ -134,7 +145,7 @@ def _facts(request: Request) -> Facts:
         targets=request.targets or request.build.targets,
         builder=request.builder or request.build.builder,
         compose_files=request.config.files,
-        folders={name: one.folder for name, one in request.config.unit.items() if one.folder},
+        folders={bake_name(name): one.folder for name, one in request.config.unit.items() if one.folder},
     )
 
 
@@ -197,9 +208,25 @@ def _checks(plan: _Plan, found: Facts, request: Request, console: Console, check
             trial.write_logs(Path(request.report) / "logs")
 
 
+def _nothing(plan: _Plan, found: Facts, request: Request) -> list[Check]:
+    """What was asked for by its kind, and isn't there at all; everything, where nothing is."""
+    no_stack = "" if found.document else "there is no Compose file"
+    no_paths = "" if plan.paths else "there is no folder tests/integration, and [test] names no other"
+    missing = {
+        "unit": "" if plan.units or request.affected is not None else "there are no targets",
+        "smoke": no_stack,
+        "integration": no_stack or no_paths,
+    }
+    there = request.affected is not None or any(not missing[kind] for kind in request.kinds)
+    if there and request.kinds == KINDS:
+        return []
+    return [Check(kind, kind, Outcome.NONE, 0.0, missing[kind]) for kind in request.kinds if missing[kind]]
+
+
 def _report(
     checks: list[Check],
     warnings: tuple[str, ...],
+    stale: tuple[str, ...],
     took: float,
     plan: _Plan,
     request: Request,
@@ -207,10 +234,16 @@ def _report(
 ) -> None:
     show.failures(checks, console)
     show.table(checks, console)
-    none = [check for check in checks if check.outcome is Outcome.NONE]
-    if none and not request.strict:
-        said = f"{', '.join(check.name for check in none)}: no tests. With --strict that is a failure."
-        show_warnings((said,), console)
+    show_warnings(stale, console)
+    warnings += stale
+    if none := [check.name for check in checks if check.outcome is Outcome.NONE]:
+        names = ", ".join(none)
+        if request.strict:
+            said = f"{names}: no tests, which is a failure with --strict."
+            console.print(Text.assemble(("error: ", "bold red"), said), soft_wrap=True)
+        else:
+            said = f"{names}: no tests. With --strict that is a failure."
+            show_warnings((said,), console)
         warnings = (*warnings, said)
     left_out = plan.trial.isolated.left_out if plan.trial else {}
     document = show.document(checks, warnings, took, left_out, strict=request.strict)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import importlib.util
 import json
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
-from homeport.engine import owner, process
+from homeport.engine import folders, owner, process
 from homeport.errors import EnvironmentProblem, UsageError
 from homeport.model.checks import Check, Outcome
 from homeport.test.stack import Stack
@@ -53,8 +52,8 @@ def decoded(text: str) -> Stack:
 def run(paths: Sequence[str], root: Path, stack: Stack, seconds: float) -> list[Check]:
     """Run the tests against the stack; a check for each. ``seconds`` limits all of them together."""
     began = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="homeport-test-") as folder:
-        results = Path(folder) / "junit.xml"
+    with folders.for_a_while("homeport-test-") as folder:
+        results = folder / "junit.xml"
         argv = [sys.executable, "-m", "pytest", f"--junitxml={results}", "--", *paths]
         env = {VARIABLE: encoded(stack), **owner.variables()}
         code, said = process.limited(argv, seconds=seconds, cwd=root, env=env)

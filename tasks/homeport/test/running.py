@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
-from homeport.engine import buildx, owner
+from homeport.engine import buildx, folders, owner
 from homeport.engine.process import Child
 from homeport.engine.waiting import result_of
 from homeport.model.checks import Check, Outcome
@@ -65,15 +63,16 @@ class Running:
             return Check("unit", unit.target, outcome, 0.0, unit.why or "no tests were found")
         began, solve = time.monotonic(), Solve()
         late = threading.Event()
-        with tempfile.TemporaryDirectory(prefix="homeport-test-") as folder:
-            metadata = Path(folder) / "metadata.json"
+        with folders.for_a_while("homeport-test-") as folder:
+            metadata = folder / "metadata.json"
             argv = buildx.build_argv(
                 self._facts.buildx, metadata=metadata, builder_name=self._facts.builder.name
             )
             with self._lock:
                 if self._stopped:
-                    return Check("unit", unit.target, Outcome.LEFT_OUT, 0.0, "given up")
-                env = {**buildx.BUILD_ENVIRONMENT, **owner.variables()}
+                    return Check("unit", unit.target, Outcome.INTERRUPTED)
+                # buildx has files of its own for a while, too.
+                env = {**buildx.BUILD_ENVIRONMENT, **owner.variables(), **folders.variables(folder)}
                 child = Child(argv, cwd=self._facts.root, env=env)
                 self._children.add(child)
 
@@ -92,9 +91,10 @@ class Running:
                 clock.cancel()
                 with self._lock:
                     self._children.discard(child)
-        return _judged(
-            unit, solve, done.code, done.tail, time.monotonic() - began, self._seconds if late.is_set() else 0
-        )
+        took = time.monotonic() - began
+        if self._stopped and done.code != 0:
+            return Check("unit", unit.target, Outcome.INTERRUPTED, took)
+        return _judged(unit, solve, done.code, done.tail, took, self._seconds if late.is_set() else 0)
 
 
 def _judged(unit: Unit, solve: Solve, code: int, tail: str, took: float, limit: float) -> Check:

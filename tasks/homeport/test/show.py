@@ -21,6 +21,7 @@ _STYLES = {
     Outcome.FAILED: "bold red",
     Outcome.NONE: "yellow",
     Outcome.LEFT_OUT: "dim",
+    Outcome.INTERRUPTED: "yellow",
 }
 _MOST = 100
 
@@ -28,7 +29,7 @@ _MOST = 100
 def progress(check: Check, console: Console) -> None:
     """A line as a check ends."""
     line = Text.assemble(
-        (f"{check.outcome.value:<9}", _STYLES[check.outcome]),
+        (f"{check.outcome.value:<11}", _STYLES[check.outcome]),
         f" {check.kind:<11} {printable(check.name)}  {seconds(check.seconds)}",
         (f"  {one_line(check.detail, _MOST)}" if check.detail else "", "dim"),
     )

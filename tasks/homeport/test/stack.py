@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from homeport.engine import containers, gate, owner, projects
+from homeport.engine import containers, gate, killed, owner, projects
 from homeport.engine.containers import Container, ContainerProblem
 from homeport.engine.signals import undisturbed
 from homeport.errors import HomeportError
@@ -18,7 +18,6 @@ from homeport.model.checks import Check, Outcome
 from homeport.model.isolation import Isolated, Source, isolate
 from homeport.model.stack import parse_stack
 from homeport.report.document import file_name, write_text
-from homeport.report.words import plural
 
 RUN_LABEL = "io.homeport.test.run"
 OWNER_LABEL = "io.homeport.test.owner"
@@ -80,19 +79,8 @@ def plan(
 
 
 def sweep() -> tuple[str, ...]:
-    """Remove what tests left that were killed, and end what they had started; returns that in words."""
-    place = owner.me().place
-    strays = owner.strays(place)
-    owner.end(strays)
-    what = f"Ended {plural(len(strays), 'program')} of tests that had been killed."
-    ended = (what,) if strays else ()
-    dead = owner.orphans(projects.labelled(RUN_LABEL), OWNER_LABEL, place)
-    if not dead:
-        return ended
-    runs = {labels[RUN_LABEL] for labels in dead.values()}
-    said = projects.remove(dead)
-    what = f"Removed what {len(runs)} test{'s' * (len(runs) > 1)} left that had been killed"
-    return (*ended, f"{what}, but for: {said}" if said else f"{what}.")
+    """Remove what runs left that were killed, and end what they had started; returns that in words."""
+    return killed.sweep(RUN_LABEL, OWNER_LABEL)
 
 
 @contextlib.contextmanager

@@ -15,7 +15,7 @@ from typing import Any
 
 from homeport.errors import UsageError, did_you_mean
 from homeport.model.config import ChecksConfig, UnitConfig
-from homeport.model.targets import TARGET_SCHEME, escape
+from homeport.model.targets import TARGET_SCHEME, bake_name, escape
 from homeport.test.facts import Facts, Subject
 
 _NO_EXPORT = ["type=cacheonly"]
@@ -55,8 +55,9 @@ def plan(
     Raises UsageError for settings of a target that isn't there.
     """
     known = facts.definition.targets if facts.definition else {}
+    settings = {bake_name(name): one for name, one in config.unit.items()}
     for name in config.unit:
-        if name not in known:
+        if bake_name(name) not in known:
             raise UsageError(
                 f"[test.unit.{name}]: there is no target of this name.",
                 cause=did_you_mean(name, known),
@@ -65,7 +66,7 @@ def plan(
     return tuple(
         Unit(name, "", "its build failed")
         if name in unbuilt
-        else _unit(name, tested, facts, config, config.unit.get(name, UnitConfig()), again=again)
+        else _unit(name, tested, facts, config, settings.get(name, UnitConfig()), again=again)
         for name, tested in facts.tested.items()
         if affected is None or name in affected or _has_changed(tested, facts.root, changed)
     )
