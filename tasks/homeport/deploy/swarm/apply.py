@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping
 
-from homeport.deploy.apply import GateFailed
 from homeport.deploy.desired import ReplicaSet
+from homeport.deploy.group import GateFailed
 from homeport.deploy.plan import Action
 from homeport.deploy.swarm import document, verdict
 from homeport.deploy.swarm.facts import SwarmFacts
