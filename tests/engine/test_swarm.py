@@ -162,6 +162,11 @@ def test_what_swarm_can_not_do_is_refused_before_anything_is_touched(
 ) -> None:
     stack.service("app", tiny_image, "1", ports=["127.0.0.1:18000:8000"])
     assert "every address" in stack.homeport("deploy", code=2).document["error"]["cause"]
+    # What plain Compose runs would write to the same volumes.
+    label = "--label=com.docker.compose.project=shop"
+    running = stack.docker("run", "--detach", "--rm", "--init", label, tiny_image, "sleep", "1000")
+    assert "Compose runs shop" in stack.homeport("deploy", code=2).document["error"]["what"]
+    stack.docker("rm", "--force", running)
     assert stack.services() == set()
 
 

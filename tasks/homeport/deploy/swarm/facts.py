@@ -12,8 +12,8 @@ from typing import Any
 from homeport.deploy import facts, notes
 from homeport.deploy.desired import ReplicaSet
 from homeport.deploy.swarm import document, records
-from homeport.engine import configs, git, swarm
-from homeport.errors import DefinitionError
+from homeport.engine import configs, containers, git, swarm
+from homeport.errors import DefinitionError, EnvironmentProblem
 from homeport.model.reference import slug
 from homeport.model.release import Release
 from homeport.model.stack import Stack, parse_stack
@@ -57,6 +57,7 @@ def read(
     """
     nodes = swarm.nodes()
     first = parse_stack(compose)
+    _check_compose(first.name)
     selected = first.select(services)
     with ThreadPoolExecutor(2) as pool:
         revision = pool.submit(git.revision, cwd)
@@ -89,6 +90,16 @@ def read(
     }
     warnings = document.warnings(wanted, references, nodes)
     return SwarmFacts(stack, nodes, sets, shared, data, running, releases, documents, warnings, commit, dirty)
+
+
+def _check_compose(stack: str) -> None:
+    """Raise EnvironmentProblem if the same project runs by Compose here."""
+    if there := [one for one in containers.of_project(stack) if one.active]:
+        raise EnvironmentProblem(
+            f"Compose runs {stack} on this engine: {there[0].name}, for example.",
+            cause="On Swarm all of it would start a second time, beside that and on the same volumes.",
+            hint=f"Take it down first ('docker compose --project-name {stack} down'); its volumes stay.",
+        )
 
 
 def _can_run(stack: Stack, name: str, nodes: int, *, lenient: bool) -> bool:
