@@ -17,7 +17,7 @@ STOP_FIRST = (
 )  # fmt: skip
 HANDED_OVER = (
     (1.0, "start", "web-r1"), (2.0, "passed", ""), (2.1, "stop", "what ran without homeport"),
-    (2.4, "stopped", ""), (2.8, "front", "0.7 s without service"),
+    (2.4, "stopped", ""), (2.8, "front", "at most 0.7 s without service"),
 )  # fmt: skip
 FAILED = (
     (1.0, "start", "bad-r2"), (4.0, "failed", "its health check fails"), (4.1, "undo", ""),

@@ -34,7 +34,7 @@ def test_the_figures() -> None:
         "requests sent": "160",
         "requests failed": "20",
         "longest wait of callers": "3.2 s",
-        "longest time without service": "0.7 s",
+        "longest time without service": "at most 0.7 s",
     }
     assert set(figures(page(release(api="start-first"), []))) == {"service changed", "duration"}
 

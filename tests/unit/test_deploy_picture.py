@@ -148,7 +148,7 @@ def test_nothing_leaves_the_picture(found: list[Event], width: int) -> None:
 
 def test_what_happened_is_told_in_words_too() -> None:
     found = words(parsed(passed()))
-    assert {"passed in 2.0 s", "callers waited 3.2 s", "0.7 s without service"} <= set(found)
+    assert {"passed in 2.0 s", "callers waited 3.2 s", "at most 0.7 s without service"} <= set(found)
     assert {"start", "stop", "callers wait", "without service", "switch"} <= set(found)
     found = words(parsed(undone()))
     assert {"undone", "failed, undone", "× failed", "×"} <= set(found)  # noqa: RUF001

@@ -59,7 +59,8 @@ def last_line(steps: Sequence[Step], wrote: bool) -> str:
     other = sum(step.state is not State.SAME for step in steps)
     if not other:
         return f"{plural(len(steps), 'file')}, all up to date."
-    return f"{plural(other, 'file')} of {len(steps)} {'written' if wrote else 'would be written'}."
+    forced = " with --force" if any(step.refused for step in steps) else ""
+    return f"{plural(other, 'file')} of {len(steps)} {'written' if wrote else f'would be written{forced}'}."
 
 
 def document(found: Shards, steps: Sequence[Step], warnings: Sequence[str], wrote: bool) -> dict[str, Any]:

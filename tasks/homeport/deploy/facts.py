@@ -96,7 +96,8 @@ def images_of(names: Mapping[str, str], pull: bool, lenient: bool) -> dict[str, 
     if missing and not pull:
         raise EnvironmentProblem(
             f"The engine doesn't have {', '.join(missing[:5])}: what would change can't be told.",
-            hint="Build ('homeport build') or pull first; without --dry-run a deploy pulls by itself.",
+            hint="'homeport build' builds what is yours, 'docker compose pull --ignore-buildable' gets the "
+            "others; without --dry-run a deploy pulls by itself.",
         )
     if missing:
         with ThreadPoolExecutor(_PULLS) as pool:

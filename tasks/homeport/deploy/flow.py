@@ -17,7 +17,7 @@ from homeport.deploy.execution import execute
 from homeport.deploy.facts import DeployFacts
 from homeport.deploy.plan import DeployPlan
 from homeport.deploy.request import Request, Wanted
-from homeport.engine import compose, docker
+from homeport.engine import compose, docker, images
 from homeport.model import release as releases
 from homeport.report.console import make_console, show_warnings
 from homeport.report.document import check_file, make_folder, write_json
@@ -84,7 +84,13 @@ def _run(request: Request, what: str, wanted: Callable[[DeployFacts], Wanted], *
         found = _facts(document, request, pull=False, lenient=back)
         plan, goal = _plan(found, request, wanted)
         absent = preflight.externals(_externals(plan, goal))
-        more = (f"A deploy would end at once: {one}." for one in absent)
+        more = [f"A deploy would end at once: {one}." for one in absent]
+        fronts = images.find(preflight.new_fronts(plan, found.running))
+        more += [
+            f"A deploy pulls the image of the fronts first, {name}, which the engine doesn't have."
+            for name, image in fronts.items()
+            if image is None
+        ]
         plan = replace(plan, warnings=(*plan.warnings, *more))
         show.plan(plan, console)
         if request.json:

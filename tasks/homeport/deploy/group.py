@@ -114,7 +114,8 @@ class Group:
         front = self._start_front(step, front, held=False)
         self._reach(step, front)
         away = done.stopped or (had_front and step.before)
-        gap = f"{time.monotonic() - began:.1f} s without service" if away else ""
+        # What is told to stop may serve until it ends.
+        gap = f"at most {time.monotonic() - began:.1f} s without service" if away else ""
         self._work.event(step.service, "front", gap)
 
     def _stop_first(self, step: Step) -> None:

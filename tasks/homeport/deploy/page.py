@@ -122,7 +122,7 @@ def _figures(release: Mapping[str, Any], found: Iterable[Course], probed: Probed
     if waiting := longest(Kind.WAITING):
         figures.append(("longest wait of callers", seconds(waiting)))
     if gap := longest(Kind.GAP):
-        figures.append(("longest time without service", seconds(gap)))
+        figures.append(("longest time without service", f"at most {seconds(gap)}"))
     return sheet.figures(figures)
 
 

@@ -174,7 +174,7 @@ def _words(course: Course) -> str:
         return ", ".join(failed + back)
     gap, waiting = course.seconds(Kind.GAP), course.seconds(Kind.WAITING)
     if gap:
-        return f"{seconds(gap)} without service"
+        return f"at most {seconds(gap)} without service"
     if waiting:
         return f"callers waited {seconds(waiting)}"
     start = course.seconds(Kind.STARTING)

@@ -46,15 +46,18 @@ def check(
     memory(plan, running, engine.free_memory)
     here = engine.local and Path(engine.root).is_dir()
     disk(shutil.disk_usage(engine.root).free if here else None)
-    front_images(
-        {
-            str(step.front.spec["image"])
-            for name, step in plan.steps.items()
-            if step.front and step.new_front and not _has_front(running.get(name), step.front)
-        }
-    )
+    front_images(new_fronts(plan, running))
     if new := new_ports(plan, wanted, running):
         ports(new, containers.running(), plan.stack, bound if engine.local else lambda port: False)
+
+
+def new_fronts(plan: DeployPlan, running: Mapping[str, Running]) -> set[str]:
+    """The images of the fronts that would be made."""
+    return {
+        str(step.front.spec["image"])
+        for name, step in plan.steps.items()
+        if step.front and step.new_front and not _has_front(running.get(name), step.front)
+    }
 
 
 def _has_front(running: Running | None, front: Front) -> bool:

@@ -24,6 +24,9 @@ RESULT_SCHEMA = "homeport.deploy/1"
 _QUIET = {"drain", "stopped", "undo", "ran", "failed"}
 """Ends and beginnings that only the picture needs: the next line, or the error, says the same."""
 
+_LONG = 2.0
+"""Seconds after which the end of something old is worth a line all the same."""
+
 _STYLES = {
     Action.UNCHANGED: "dim",
     Action.NEW: "green",
@@ -80,9 +83,13 @@ def _services(found: DeployPlan) -> list[dict[str, Any]]:
 
 def teller(console: Console) -> Callable[[Event], None]:
     """A function that shows an event as it happens."""
+    stopping: dict[str, float] = {}
 
     def tell(event: Event) -> None:
-        if event.what in _QUIET:
+        if event.what == "stop":
+            stopping[event.service] = event.at
+        long = event.what == "stopped" and event.at - stopping.get(event.service, event.at) > _LONG
+        if event.what in _QUIET and not long:
             return
         console.print(
             Text.assemble(
@@ -105,6 +112,8 @@ def result(release: Release, events: Iterable[Event], console: Console) -> None:
         f"in {seconds(release.seconds)}.",
         markup=False,
     )
+    if release.of:
+        console.print("  The next 'homeport deploy' brings back what the Compose file says.", markup=False)
     for event in events:
         if event.what in {"front", "pause", "drained", "cut"} and event.detail:
             console.print(f"  {event.service}: {event.detail} ({event.what})", markup=False)

@@ -13,7 +13,7 @@ from homeport.engine.buildx import BAKE_FILES, COMPOSE_FILES
 from homeport.errors import DefinitionError, UsageError
 from homeport.init import plan as planning
 from homeport.init.plan import Known
-from homeport.report.console import make_console, show_warnings
+from homeport.report.console import make_console
 from homeport.report.document import check_file, write_json
 
 SCHEMA = "homeport.init/1"
@@ -47,7 +47,8 @@ def run(request: Request) -> int:
             console.print(Text(f"  {line}"), soft_wrap=True)
         if not request.dry_run:
             _write(request.root / name, text)
-    show_warnings(plan.notes, console)
+    for note in plan.notes:
+        console.print(Text(f"note: {note}"), soft_wrap=True)
     console.print()
     console.print(Text("Next: homeport doctor, then homeport build --parallel --dry-run."))
     if request.json:

@@ -46,7 +46,7 @@ def make(known: Known, *, tasks: bool) -> Plan:
     kept = tuple(name for name in wanted if name in known.names)
     files = {name: text for name, text in wanted.items() if name not in kept}
     beside = SETTINGS in files and "pyproject.toml" in known.names
-    notes = ("They may stand in pyproject.toml instead, under [tool.homeport].",) if beside else ()
+    notes = ("The settings may stand in pyproject.toml instead, under [tool.homeport].",) if beside else ()
     return Plan(files, kept, notes)
 
 

@@ -41,7 +41,7 @@ th[aria-sort=descending] button::after{content:" \\2193"}
 td.figure,th.figure{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
 td small{display:block;color:var(--hp-quiet);white-space:normal}
 td.name{font-weight:600;overflow-wrap:anywhere;min-width:130px}
-td code{display:block}
+td code{display:block;white-space:nowrap}
 td.image{white-space:nowrap}td.tags{min-width:170px}
 .failure{border:1px solid var(--hp-line);border-left:4px solid var(--hp-failed);border-radius:6px;
 padding:12px 16px;margin:0 0 14px}

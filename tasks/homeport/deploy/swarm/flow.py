@@ -198,7 +198,7 @@ def _failed(
     if any(service is not None and service.failure_action == PAUSE for service in services):
         return Outcome.BROKEN, DeployBroken(
             f"{what} The deploy is paused.",
-            cause=f"'failure_action' of {', '.join(work.culprits)} says so.",
+            cause=f"'failure_action' of {', '.join(work.culprits)} says so. What had passed has its traffic.",
             hint=f"Correct it and deploy again, or go back with 'homeport rollback --to {last}'.",
             detail=detail,
         )
