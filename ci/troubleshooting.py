@@ -40,7 +40,7 @@ SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
         ),
     ),
     ("test", ("test/", "commands/test.py", "engine/projects.py")),
-    (DEPLOY, ("deploy/", "engine/fronts.py", "model/release.py")),
+    (DEPLOY, ("deploy/", "engine/fronts.py", "engine/swarm.py", "engine/configs.py", "model/release.py")),
     ("scan", ("scan/", "engine/scanner.py", "engine/trivy.py", "engine/grype.py", "engine/syft.py")),
     ("scan", ("engine/history.py", "model/vulnerability.py")),
     ("resources", ("resources/", "model/tiers.py")),

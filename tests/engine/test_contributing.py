@@ -60,5 +60,12 @@ def test_a_ci_provider(changed: Path) -> None:
     assert "homeport build --parallel" in (changed / ".woodpecker.yaml").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("changed", ["deploy/backends.py"], indirect=True)
+def test_a_deploy_backend(changed: Path) -> None:
+    (changed / "compose.yml").write_text("services: {api: {image: a}, web: {image: b}}\n", encoding="utf-8")
+    (changed / "homeport.toml").write_text('[deploy]\nbackend = "plain"\n', encoding="utf-8")
+    assert said(changed, "-m", "homeport", "deploy", "--dry-run").splitlines() == ["api", "web"]
+
+
 def test_all_changes_are_tried() -> None:
-    assert len(CHANGES) == 3
+    assert len(CHANGES) == 4

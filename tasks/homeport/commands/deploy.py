@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from homeport.commands.adapter import command, names, whole_number
+from homeport.commands.settings import backend
 
 if TYPE_CHECKING:
     from homeport.deploy.request import Request
@@ -46,15 +47,13 @@ def deploy(
     probe: str = "",
 ) -> int:
     """Deploy the services of this repository's Compose file."""
-    from homeport.deploy import flow
-
     request = replace(
         _request(file, lock_wait, gate, message, dry_run=dry_run, json=json, report=report, probe=probe),
         services=names(services),
         zero_downtime=zero_downtime,
         irreversible=irreversible,
     )
-    return flow.deploy(request)
+    return backend().deploy(request)
 
 
 @command(
@@ -78,9 +77,7 @@ def rollback(
     probe: str = "",
 ) -> int:
     """Go back to an old release."""
-    from homeport.deploy import flow
-
-    return flow.rollback(
+    return backend().rollback(
         _request(file, lock_wait, gate, message, dry_run=dry_run, json=json, report=report, probe=probe),
         to,
         force=force,

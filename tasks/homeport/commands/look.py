@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from homeport.commands.adapter import command, names, whole_number
+from homeport.commands.settings import backend
 
 _FILE = {"file": "Compose files, separated by commas (default: where Compose looks)."}
 _JSON = {"json": "Write it as JSON; '-' is standard output."}
@@ -20,9 +21,7 @@ def _files(file: str) -> tuple[str, ...]:
 @command(help={**_FILE, **_JSON})
 def status(c: Any, file: str = "", json: str = "") -> int:
     """Show what runs, and whether that is what the last release says (exit code 1 if not)."""
-    from homeport.deploy import look
-
-    return look.status(Path.cwd(), _files(file), json)
+    return backend().status(Path.cwd(), _files(file), json)
 
 
 @command(
@@ -35,17 +34,13 @@ def status(c: Any, file: str = "", json: str = "") -> int:
 )
 def releases(c: Any, pin: str = "", unpin: str = "", file: str = "", json: str = "") -> int:
     """List the releases of this stack, the latest first; or pin one."""
-    from homeport.deploy import look
-
-    return look.releases(Path.cwd(), _files(file), json, pin=pin, unpin=unpin)
+    return backend().releases(Path.cwd(), _files(file), json, pin=pin, unpin=unpin)
 
 
 @command(help=_FILE)
 def unlock(c: Any, file: str = "") -> int:
     """Break the lock of a deploy that is gone."""
-    from homeport.deploy import look
-
-    return look.unlock(Path.cwd(), _files(file))
+    return backend().unlock(Path.cwd(), _files(file))
 
 
 @command(
@@ -61,10 +56,8 @@ def logs(
     c: Any, services: str = "", follow: bool = False, lines: str = "", since: str = "", file: str = ""
 ) -> int:
     """Show what the containers write that serve now."""
-    from homeport.deploy import look
-
     most = whole_number(lines, "--lines", 100)
-    return look.logs(Path.cwd(), _files(file), names(services), follow=follow, lines=most, since=since)
+    return backend().logs(Path.cwd(), _files(file), names(services), follow=follow, lines=most, since=since)
 
 
 @command(
@@ -76,7 +69,5 @@ def logs(
 )
 def down(c: Any, file: str = "", lock_wait: str = "", volumes: bool = False) -> int:
     """Stop and remove the stack; volumes and the list of releases stay."""
-    from homeport.deploy import look
-
     wait = float(whole_number(lock_wait, "--lock-wait", 0))
-    return look.down(Path.cwd(), _files(file), wait, everything=volumes)
+    return backend().down(Path.cwd(), _files(file), wait, everything=volumes)

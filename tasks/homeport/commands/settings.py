@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from homeport.errors import UsageError
 from homeport.model.config import Config, parse_config
+
+if TYPE_CHECKING:
+    from homeport.deploy.backends import Backend
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -30,6 +33,13 @@ def read(cwd: Path) -> Config:
             raise UsageError("pyproject.toml: 'tool.homeport' must be a table, [tool.homeport].")
         return parse_config(table, "pyproject.toml, [tool.homeport]")
     return Config()
+
+
+def backend() -> Backend:
+    """What this repository is deployed with. Raises UsageError."""
+    from homeport.deploy import backends
+
+    return backends.of(read(Path.cwd()).deploy.backend)
 
 
 def path(cwd: Path) -> Path:

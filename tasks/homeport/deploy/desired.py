@@ -150,7 +150,7 @@ def _replica_set(
         spec["restart"] = "unless-stopped"
     spec["scale"] = service.replicas
     # The stack's name, too: on a network that several stacks share each finds its own by this name.
-    name = f"{service.name}-r{_short([stack.name, spec, _contents(stack, service, files)])}"
+    name = f"{service.name}-r{short([stack.name, spec, _contents(stack, service, files)])}"
     if fronted:
         spec["networks"] = {
             network: {**(entry or {}), "aliases": [host_of(name)]}
@@ -226,9 +226,9 @@ def _front(stack: str, service: Service, image: str) -> Front:
     room = {SLOTS_LABEL: str(slots_for(service.replicas))}
     # How long it may take to stop, and for how many it has room, can change without another front.
     lasting = {key: value for key, value in spec.items() if key != "stop_grace_period"}
-    config = _short([lasting, service.ports, sorted(service.http_ports)])
+    config = short([lasting, service.ports, sorted(service.http_ports)])
     spec["labels"] = {**_labels(stack, service.name, FRONT), CONFIG_LABEL: config, **room}
-    return Front(service.name, front_name(service.name, _short([config, room])), config, spec)
+    return Front(service.name, front_name(service.name, short([config, room])), config, spec)
 
 
 def _labels(stack: str, service: str, role: str) -> dict[str, str]:
@@ -257,6 +257,6 @@ def _document(stack: Stack, sets: Iterable[ReplicaSet], fronts: Iterable[Front])
     return {"name": stack.name, **kept, "services": services}
 
 
-def _short(value: object) -> str:
+def short(value: object) -> str:
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode("ascii")).hexdigest()[:8]

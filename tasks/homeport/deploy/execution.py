@@ -36,11 +36,11 @@ if TYPE_CHECKING:
 def execute(request: Request, found: DeployFacts, plan: DeployPlan, goal: Wanted, console: Console) -> int:
     """Do what a plan says, or undo it; returns the exit code. Raises HomeportError when all is reported."""
     work = _work(request, found, plan, goal, console)
-    with _probing(request, work) as probe:
+    with probing(request, work) as probe:
         made, failure = _attempt(request, found, work, goal, console)
     if failure is None:
         show.result(made, work.events, console)
-    _report(request, work, made, failure, probe.result if probe else None, console)
+    report(request, work, made, failure, probe.result if probe else None, console)
     if failure is not None:
         raise failure
     return show.left_behind(work.failed)
@@ -71,7 +71,8 @@ def _work(request: Request, found: DeployFacts, plan: DeployPlan, goal: Wanted, 
 
 
 @contextlib.contextmanager
-def _probing(request: Request, work: Work) -> Iterator[Probe | None]:
+def probing(request: Request, work: Work) -> Iterator[Probe | None]:
+    """Requests that are counted meanwhile, if they were asked for."""
     if not request.probe:
         yield None
         return
@@ -213,7 +214,7 @@ def _deployed(goal: Wanted, work: Work) -> Mapping[str, Deployed]:
     }
 
 
-def _report(
+def report(
     request: Request,
     work: Work,
     made: Release,
@@ -221,6 +222,7 @@ def _report(
     probed: Probed | None,
     console: Console,
 ) -> None:
+    """Write and show what was asked for; ``probed`` is what requests came to. An error gets the document."""
     document = show.result_document(made, work.plan, work.events, work.failed)
     if probed is not None:
         from homeport.deploy import probe

@@ -60,7 +60,7 @@ def read(
         revision = pool.submit(git.revision, cwd)
         there = pool.submit(look, first.name)
         kept = pool.submit(notes.releases, first.name)
-        found = _images({name: first.services[name].image for name in selected}, pull, lenient)
+        found = images_of({name: first.services[name].image for name in selected}, pull, lenient)
         running, routes = there.result()
         commit, dirty = revision.result()
         releases = kept.result()
@@ -73,7 +73,8 @@ def read(
         {name: image.id for name, image in found.items()},
         running,
         routes,
-        _contents(first, cwd, files),
+        # Digests, so that another content is another configuration.
+        {name: hashlib.sha256(data).hexdigest() for name, data in contents_of(first, cwd, files).items()},
         releases,
         commit,
         dirty,
@@ -88,7 +89,7 @@ def look(stack: str) -> tuple[dict[str, Running], dict[str, Route]]:
     return plan.sort(everything, routes), routes
 
 
-def _images(names: Mapping[str, str], pull: bool, lenient: bool) -> dict[str, Image]:
+def images_of(names: Mapping[str, str], pull: bool, lenient: bool) -> dict[str, Image]:
     """By service the image; what the engine doesn't have is pulled. Raises EnvironmentProblem."""
     there = images.find(names.values())
     missing = [name for name, image in there.items() if image is None and not lenient]
@@ -114,8 +115,8 @@ def _images(names: Mapping[str, str], pull: bool, lenient: bool) -> dict[str, Im
     return {service: found for service, name in names.items() if (found := there[name])}
 
 
-def _contents(stack: Stack, cwd: Path, files: Sequence[str]) -> dict[str, str]:
-    """Digests of what lies in files and variables, so that another content is another configuration."""
+def contents_of(stack: Stack, cwd: Path, files: Sequence[str]) -> dict[str, bytes]:
+    """By ``secrets NAME``, ``configs NAME`` what lies in files and variables. Raises EnvironmentProblem."""
     found = {}
     variables: str | None = None
     for kind in ("secrets", "configs"):
@@ -123,12 +124,12 @@ def _contents(stack: Stack, cwd: Path, files: Sequence[str]) -> dict[str, str]:
             if named := (entry or {}).get("environment"):
                 variables = compose.environment(files, cwd) if variables is None else variables
                 value = compose.variable(str(named), variables)
-                found[f"{kind} {name}"] = hashlib.sha256(value.encode("utf-8", "surrogateescape")).hexdigest()
+                found[f"{kind} {name}"] = value.encode("utf-8", "surrogateescape")
             path = (entry or {}).get("file")
             if not path:
                 continue
             try:
-                found[f"{kind} {name}"] = hashlib.sha256((cwd / path).read_bytes()).hexdigest()
+                found[f"{kind} {name}"] = (cwd / path).read_bytes()
             except OSError as error:
                 raise EnvironmentProblem(
                     f"The file of {kind[:-1]} '{name}' can't be read: {error.strerror}.",

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
+from rich.console import Console
 from rich.text import Text
 
 from homeport.deploy import facts, notes
 from homeport.deploy.plan import Running
 from homeport.deploy.retention import kept_names
-from homeport.deploy.status import marks, statuses
+from homeport.deploy.status import ServiceStatus, marks, statuses
 from homeport.engine import compose, containers, docker, images, stacks, volumes
 from homeport.errors import EXIT_FAILED, UsageError, did_you_mean
 from homeport.model.release import Release, choose, current
@@ -35,20 +37,7 @@ def status(cwd: Path, files: tuple[str, ...], json: str) -> int:
     found = statuses(running, releases)
     wrong = [one for one in found if one.problems]
     console = make_console(sys.stderr if json == "-" else sys.stdout)
-    table = plain_table()
-    for heading in ("service", "serves", "up", "front", "problem"):
-        table.add_column(heading, no_wrap=heading != "problem")
-    for one in found:
-        up = f"{one.up}/{one.wanted}" if one.wanted else "-"
-        problem = Text("; ".join(one.problems), style="red")
-        table.add_row(Text(one.name), Text(one.serving), up, Text(one.front), problem)
-    console.print(table)
-    release = f"Release {now.id} of {name}" if now else f"No release of {name} yet"
-    console.print(
-        f"{release}: {plural(len(found), 'service')}, {len(wrong)} not as they should be.", markup=False
-    )
-    if holder is not None:
-        console.print(f"Locked: {notes.describe(holder)}.", markup=False)
+    show_status(name, now, holder, found, console)
     if wrong and now and not any(one.up for one in running.values()):
         console.print("Nothing of it is up: 'homeport deploy' starts it.")
     elif wrong and now:
@@ -62,11 +51,42 @@ def status(cwd: Path, files: tuple[str, ...], json: str) -> int:
             words = f"{name} runs, and its health check fails: see 'homeport logs --services {name}'."
             console.print(words, markup=False, soft_wrap=True)
     if json:
-        services = [asdict(one) for one in found]
-        lock = notes.describe(holder) if holder else None
-        document = {"schema": STATUS_SCHEMA, "release": now.id if now else None, "lock": lock}
-        write_json(json, {**document, "services": services})
+        write_json(json, status_document(now, holder, found))
     return EXIT_FAILED if wrong else 0
+
+
+def show_status(
+    name: str,
+    now: Release | None,
+    holder: notes.Holder | None,
+    found: Sequence[ServiceStatus],
+    console: Console,
+) -> None:
+    """What runs of a stack whose current release is ``now``, as a table, and who holds its lock."""
+    table = plain_table()
+    for heading in ("service", "serves", "up", "front", "problem"):
+        table.add_column(heading, no_wrap=heading != "problem")
+    for one in found:
+        up = f"{one.up}/{one.wanted}" if one.wanted else "-"
+        problem = Text("; ".join(one.problems), style="red")
+        table.add_row(Text(one.name), Text(one.serving), up, Text(one.front), problem)
+    console.print(table)
+    release = f"Release {now.id} of {name}" if now else f"No release of {name} yet"
+    wrong = sum(bool(one.problems) for one in found)
+    console.print(f"{release}: {plural(len(found), 'service')}, {wrong} not as they should be.", markup=False)
+    if holder is not None:
+        console.print(f"Locked: {notes.describe(holder)}.", markup=False)
+
+
+def status_document(
+    now: Release | None, holder: notes.Holder | None, found: Sequence[ServiceStatus]
+) -> dict[str, Any]:
+    """The same for ``--json``."""
+    services = [asdict(one) for one in found]
+    lock = notes.describe(holder) if holder else None
+    return {
+        "schema": STATUS_SCHEMA, "release": now.id if now else None, "lock": lock, "services": services
+    }  # fmt: skip
 
 
 def releases(cwd: Path, files: tuple[str, ...], json: str, *, pin: str = "", unpin: str = "") -> int:
@@ -77,7 +97,12 @@ def releases(cwd: Path, files: tuple[str, ...], json: str, *, pin: str = "", unp
         if wanted:
             notes.pin(choose(found, wanted), on=on)
     running, _ = facts.look(name)
-    said = marks(found, notes.pinned(name), running)
+    show_releases(name, found, marks(found, notes.pinned(name), running), json)
+    return 0
+
+
+def show_releases(name: str, found: Sequence[Release], said: Mapping[int, str], json: str) -> None:
+    """Releases in this order, as a table and for ``--json``; ``said`` is by number a word on each."""
     console = make_console(sys.stderr if json == "-" else sys.stdout)
     table = plain_table()
     for heading in ("release", "", "when", "took", "who", "revision", "changed", "message"):
@@ -101,7 +126,6 @@ def releases(cwd: Path, files: tuple[str, ...], json: str, *, pin: str = "", unp
             for one in found
         ]
         write_json(json, {"schema": RELEASES_SCHEMA, "stack": name, "releases": documents})
-    return 0
 
 
 def logs(

@@ -1,6 +1,7 @@
 """What is kept with the engine: the releases of a stack, and the lock that a deploy holds.
 
-Both are volumes with labels (see engine/volumes.py), so whoever uses the engine sees the same.
+Both are volumes with labels (see engine/volumes.py), so whoever uses the engine sees the same. A swarm has
+another ``keep``: its configs (see engine/configs.py), which every manager sees.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ import os
 import platform
 import secrets
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
+from typing import Protocol
 
 from homeport.engine import volumes
 from homeport.engine.containers import ContainerProblem
@@ -26,6 +28,16 @@ BEGUN_LABEL = "io.homeport.begun"
 _BREAKER = f"{LOCK_LABEL}.breaker"
 _WAIT_STEP = 0.5
 _SHORT_STEP = 0.05
+
+
+class Keeper(Protocol):
+    """What keeps names with labels, each made by one atomic call: the module volumes (None), or configs."""
+
+    def labelled(self, label: str) -> dict[str, dict[str, str]]: ...
+
+    def make(self, name: str, labels: Mapping[str, str]) -> dict[str, str]: ...
+
+    def remove(self, names: Iterable[str]) -> None: ...
 
 
 class Locked(HomeportError):
@@ -51,9 +63,9 @@ class Holder:
         return self.host == platform.node() and not _runs(self.pid)
 
 
-def releases(stack: str) -> tuple[Release, ...]:
+def releases(stack: str, keep: Keeper | None = None) -> tuple[Release, ...]:
     """All releases of a stack that are kept, in their order."""
-    found = volumes.labelled(f"{RELEASE_LABEL}.stack={stack}")
+    found = (keep or volumes).labelled(f"{RELEASE_LABEL}.stack={stack}")
     read = (from_json(labels.get(RELEASE_LABEL, "")) for labels in found.values())
     return tuple(sorted((one for one in read if one is not None), key=lambda one: one.number))
 
@@ -67,34 +79,34 @@ def releases_elsewhere(stack: str) -> tuple[Release, ...]:
 def write(release: Release) -> None:
     """Keep a release. Raises ContainerProblem."""
     labels = {RELEASE_LABEL: to_json(release), f"{RELEASE_LABEL}.stack": release.stack}
-    if volumes.make(_name(release.stack, release.id), labels) != labels:
+    if volumes.make(name_of(release.stack, release.id), labels) != labels:
         raise ContainerProblem(
             f"Release {release.id} can't be written down.",
-            cause=f"The engine has something else under the name {_name(release.stack, release.id)}.",
+            cause=f"The engine has something else under the name {name_of(release.stack, release.id)}.",
         )
 
 
-def next_number(stack: str) -> int:
+def next_number(stack: str, keep: Keeper | None = None) -> int:
     """The number that no release of the stack has, readable or not."""
-    names = volumes.labelled(f"{RELEASE_LABEL}.stack={stack}")
-    numbers = (name.removeprefix(_name(stack, "r")) for name in names)
+    names = (keep or volumes).labelled(f"{RELEASE_LABEL}.stack={stack}")
+    numbers = (name.removeprefix(name_of(stack, "r")) for name in names)
     return max((int(number) for number in numbers if number.isdecimal()), default=0) + 1
 
 
-def pinned(stack: str) -> frozenset[int]:
+def pinned(stack: str, keep: Keeper | None = None) -> frozenset[int]:
     """The numbers of the releases that are never let go."""
-    marks = volumes.labelled(f"{PIN_LABEL}={stack}")
-    numbers = (name.removeprefix(_name(stack, "pin-r")) for name in marks)
+    marks = (keep or volumes).labelled(f"{PIN_LABEL}={stack}")
+    numbers = (name.removeprefix(name_of(stack, "pin-r")) for name in marks)
     return frozenset(int(number) for number in numbers if number.isdecimal())
 
 
-def pin(release: Release, *, on: bool) -> None:
+def pin(release: Release, *, on: bool, keep: Keeper | None = None) -> None:
     """Keep a release for good, or no longer. Raises ContainerProblem."""
-    name = _name(release.stack, f"pin-{release.id}")
+    name = name_of(release.stack, f"pin-{release.id}")
     if on:
-        volumes.make(name, {PIN_LABEL: release.stack})
+        (keep or volumes).make(name, {PIN_LABEL: release.stack})
     else:
-        volumes.remove([name])
+        (keep or volumes).remove([name])
 
 
 def begin(stack: str, plain: Iterable[str]) -> None:
@@ -117,15 +129,18 @@ def broken_off(stack: str) -> tuple[str, ...] | None:
     return None if found is None else tuple(found.get(BEGUN_LABEL, "").split())
 
 
-def forget(stack: str, gone: Iterable[Release]) -> None:
+def forget(stack: str, gone: Iterable[Release], keep: Keeper | None = None) -> None:
     """Let go of releases."""
-    volumes.remove(_name(stack, release.id) for release in gone)
+    (keep or volumes).remove(name_of(stack, release.id) for release in gone)
 
 
-def forget_all(stack: str) -> None:
+def forget_all(stack: str, keep: Keeper | None = None) -> None:
     """Let go of all releases, and of what was pinned."""
-    volumes.remove(
-        [*volumes.labelled(f"{RELEASE_LABEL}.stack={stack}"), *volumes.labelled(f"{PIN_LABEL}={stack}")]
+    (keep or volumes).remove(
+        [
+            *(keep or volumes).labelled(f"{RELEASE_LABEL}.stack={stack}"),
+            *(keep or volumes).labelled(f"{PIN_LABEL}={stack}"),
+        ]
     )
 
 
@@ -137,21 +152,23 @@ _GIVE_UP = 10.0
 class Lock:
     """The lock of one stack, as a context: held inside."""
 
-    def __init__(self, stack: str, reason: str, wait: float, say: Callable[[str], None]) -> None:
-        self._stack, self._wait, self._say = stack, wait, say
+    def __init__(
+        self, stack: str, reason: str, wait: float, say: Callable[[str], None], keep: Keeper | None = None
+    ) -> None:
+        self._stack, self._wait, self._say, self._keep = stack, wait, say, keep or volumes
         self._reason, self._nonce = reason, secrets.token_hex(8)
 
     def __enter__(self) -> Lock:
         start, told = time.monotonic(), False
         end = start + self._wait
         while True:
-            labels = volumes.make(_lock_name(self._stack), self._labels())
+            labels = self._keep.make(_lock_name(self._stack), self._labels())
             # None where the volume went away between being made and being looked at.
             holder = (_holder(labels) or _UNREADABLE) if labels else None
             if holder is not None and holder.nonce == self._nonce:
                 return self
             if holder is not None and holder.gone and time.monotonic() < start + _GIVE_UP:
-                _break(self._stack, holder)
+                _break(self._stack, holder, self._keep)
             elif time.monotonic() >= end and (holder is not None or time.monotonic() >= end + _GIVE_UP):
                 raise Locked(
                     f"{self._stack} is locked: {describe(holder or _UNREADABLE)}.",
@@ -164,36 +181,38 @@ class Lock:
             time.sleep(_WAIT_STEP if told else _SHORT_STEP)
 
     def __exit__(self, *exc_info: object) -> None:
-        held = holder_of(self._stack)
+        held = holder_of(self._stack, self._keep)
         # Somebody may have broken it, and another may have taken it since.
         if held is not None and held.nonce == self._nonce:
-            unlock(self._stack)
+            unlock(self._stack, self._keep)
 
     def _labels(self) -> dict[str, str]:
         own = Holder(_user(), platform.node(), os.getpid(), time.time(), self._reason, self._nonce)
         return {LOCK_LABEL: json.dumps(own.__dict__)}
 
 
-def _break(stack: str, gone: Holder) -> None:
+def _break(stack: str, gone: Holder, keep: Keeper) -> None:
     """Take away the lock of a process that is gone, and never one that somebody has taken meanwhile."""
     mark, own = f"{_lock_name(stack)}-{gone.nonce}", {_BREAKER: secrets.token_hex(8)}
-    if volumes.make(mark, own) != own:
+    if keep.make(mark, own) != own:
         return  # somebody else is at it
-    held = holder_of(stack)
+    held = holder_of(stack, keep)
     if held is not None and held.nonce == gone.nonce:
-        unlock(stack)
-    volumes.remove([mark])
+        unlock(stack, keep)
+    keep.remove([mark])
 
 
-def holder_of(stack: str) -> Holder | None:
+def holder_of(stack: str, keep: Keeper | None = None) -> Holder | None:
     """Who holds the lock of a stack; None if nobody does."""
-    return _holder(volumes.labelled(LOCK_LABEL).get(_lock_name(stack), {}))
+    return _holder((keep or volumes).labelled(LOCK_LABEL).get(_lock_name(stack), {}))
 
 
-def unlock(stack: str) -> None:
+def unlock(stack: str, keep: Keeper | None = None) -> None:
     """Take the lock away, whoever holds it, with what somebody may have left who was about to."""
-    marks = [name for name in volumes.labelled(_BREAKER) if name.startswith(f"{_lock_name(stack)}-")]
-    volumes.remove([_lock_name(stack), *marks])
+    marks = [
+        name for name in (keep or volumes).labelled(_BREAKER) if name.startswith(f"{_lock_name(stack)}-")
+    ]
+    (keep or volumes).remove([_lock_name(stack), *marks])
 
 
 def describe(holder: Holder) -> str:
@@ -236,7 +255,8 @@ def _runs(pid: int) -> bool:
     return bool(psutil.pid_exists(pid))
 
 
-def _name(stack: str, identity: str) -> str:
+def name_of(stack: str, identity: str) -> str:
+    """The name under which something of a stack is kept, such as a release by its id."""
     return f"homeport-{stack}-{identity}"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 from homeport.deploy.desired import (
@@ -28,13 +28,7 @@ def of_release(release: Release, found: DeployFacts, *, force: bool) -> tuple[St
     ``force``: go past releases that are marked as irreversible. Raises UsageError where not everything is
     there.
     """
-    blocked = barrier(found.releases, release)
-    if blocked is not None and not force:
-        raise UsageError(
-            f"{release.id} is older than {blocked.id}, which is marked as irreversible.",
-            cause=f"{blocked.id}: {blocked.message}." if blocked.message else "",
-            hint="If you know that the old release can run now, say --force.",
-        )
+    check_barrier(found.releases, release, force=force)
     services: dict[str, Service] = dict(found.stack.services)
     sets, fronts = {}, {}
     missing = []
@@ -67,6 +61,17 @@ def of_release(release: Release, found: DeployFacts, *, force: bool) -> tuple[St
             detail="\n".join(missing),
         )
     return replace(found.stack, services=services), Desired(release.stack, sets, fronts, {})
+
+
+def check_barrier(releases: Iterable[Release], release: Release, *, force: bool) -> None:
+    """Raise UsageError for a release that is older than one that is marked as irreversible."""
+    blocked = barrier(releases, release)
+    if blocked is not None and not force:
+        raise UsageError(
+            f"{release.id} is older than {blocked.id}, which is marked as irreversible.",
+            cause=f"{blocked.id}: {blocked.message}." if blocked.message else "",
+            hint="If you know that the old release can run now, say --force.",
+        )
 
 
 def has_front(deployed: Deployed, running: Running) -> bool:

@@ -58,7 +58,7 @@ def run(
     """
     child = Child(argv, env=env, cwd=cwd)
     try:
-        out, err = child.communicate(stdin.encode("utf-8"), timeout)
+        out, err = child.communicate(stdin.encode("utf-8", "surrogateescape"), timeout)
     except subprocess.TimeoutExpired:
         child.stop(grace=1.0)
         raise ToolTimeout(

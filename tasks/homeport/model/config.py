@@ -44,6 +44,8 @@ class BuildConfig:
 class DeployConfig:
     """``[deploy]``: the defaults of ``homeport deploy`` and ``homeport rollback``."""
 
+    backend: str = "compose"
+    """What it is deployed with: ``compose``, on one engine, or ``swarm``."""
     files: tuple[str, ...] = ()
     """Compose files; none: Compose's own look-up."""
     gate: int = 120
