@@ -30,13 +30,13 @@ def figures(text: str) -> dict[str, str]:
 def test_the_figures() -> None:
     assert figures(page(PASSED, passed(), probed(failing=(2.0, 3.0)))) == {
         "services changed": "3",
-        "duration": "8.0 s",
+        "until it served": "8.0 s",
         "requests sent": "160",
         "requests failed": "20",
         "longest wait of callers": "3.2 s",
         "longest time without service": "at most 0.7 s",
     }
-    assert set(figures(page(release(api="start-first"), []))) == {"service changed", "duration"}
+    assert set(figures(page(release(api="start-first"), []))) == {"service changed", "until it served"}
 
 
 def test_what_became_of_each_service() -> None:

@@ -81,12 +81,12 @@ def promises(judged: Sequence[Judged], label: str) -> str:
 
     def row(one: Judged, y: float) -> list[str]:
         middle = y + _ROW / 2
+        if one.less is None:
+            said = fit(one.reason or one.verdict.value, _WIDTH - _MARGIN - scale.x(0.0) - 4, 11)
+            return [text(scale.x(0.0) + 4, middle + 4, said, 11, "quiet")]
         start, end = scale.x(one.expected[0]), scale.x(one.expected[1])
         band = {"x": start, "y": y + 3, "width": max(end - start, 3.0), "height": _ROW - 6}
         parts = [element("rect", {"class": "band", **band}, element("title", {}, "expected"))]
-        if one.less is None:
-            said = fit(one.reason or one.verdict.value, 420.0, 11)
-            return [*parts, text(scale.x(0.0) + 4, middle + 4, said, 11, "quiet")]
         zero, reached = scale.x(0.0), scale.x(one.less)
         css = "bar" if one.less >= one.expected[0] else "bad"
         box = {"x": min(zero, reached), "y": middle - _BAR / 2, "width": max(abs(reached - zero), 1.0)}

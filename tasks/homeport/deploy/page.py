@@ -112,7 +112,7 @@ def _figures(release: Mapping[str, Any], found: Iterable[Course], probed: Probed
     changed = len(release["changed"])
     figures = [
         ("service changed" if changed == 1 else "services changed", str(changed)),
-        ("duration", seconds(release["seconds"])),
+        ("until it served" if release["outcome"] == "passed" else "duration", seconds(release["seconds"])),
     ]
     if probed:
         figures += [
