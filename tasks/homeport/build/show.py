@@ -41,7 +41,7 @@ def show_plan(plan: BuildPlan, console: Console) -> None:
         )
     console.print(
         f"{plural(len(plan.targets), 'target')} in {plural(len(plan.batches), 'batch')}, at most "
-        f"{plan.jobs} at the same time, by builder {plan.builder}. Nothing was touched.",
+        f"{plan.jobs} at the same time, by the builder '{plan.builder}'. Nothing was touched.",
         soft_wrap=True,
         markup=False,
     )
